@@ -1,0 +1,67 @@
+//! How a provider fails.
+
+use std::time::Duration;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a provider did not answer, or not to the end.
+///
+/// The variants are what a caller can do about it. The driver's own error travels as the source
+/// for the operator's log and is never part of the text; a provider's words are kept nowhere,
+/// because they may repeat the prompt or the key.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// Too many requests; may be tried again after the given time.
+    #[error("the provider asks to slow down")]
+    RateLimited {
+        /// How long the provider wants us to wait, if it said.
+        retry_after: Option<Duration>,
+    },
+    /// Cannot be reached, or says that it is broken or overloaded; may be tried again.
+    #[error("the provider is unavailable")]
+    Unavailable(#[source] Option<Source>),
+    /// The connection was not accepted in time; may be tried again.
+    #[error("the provider did not accept the connection in time")]
+    ConnectTimeout,
+    /// Nothing came in time after the request was sent.
+    #[error("the provider produced nothing in time")]
+    FirstTokenTimeout,
+    /// The answer stopped in the middle for too long.
+    #[error("the provider stopped in the middle of its answer")]
+    IdleTimeout,
+    /// Our credentials were refused: for the operator to mend.
+    #[error("the provider refused the configured credentials")]
+    Authentication,
+    /// The request was refused as it stands; trying again changes nothing.
+    #[error("the provider refused the request (status {status})")]
+    Rejected {
+        /// The HTTP status with which it was refused; 0 where there was none.
+        status: u16,
+    },
+    /// By the provider's own count the prompt is too long: shorten it.
+    #[error("the prompt is too long for the model")]
+    ContextLengthExceeded,
+    /// The provider's bytes are not the protocol that they should be.
+    #[error("the provider broke its protocol: {0}")]
+    Protocol(&'static str),
+    /// The provider reported an error in the middle of its answer.
+    #[error("the provider reported an error in its answer")]
+    Failed,
+    /// The connection broke in the middle of the answer.
+    #[error("the provider's connection broke")]
+    Disconnected(#[source] Option<Source>),
+}
+
+impl ProviderError {
+    /// True when the same request may succeed a moment later, as long as no content has come.
+    pub const fn may_be_retried(&self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited { .. }
+                | Self::Unavailable(_)
+                | Self::ConnectTimeout
+                | Self::FirstTokenTimeout
+                | Self::Disconnected(_)
+        )
+    }
+}

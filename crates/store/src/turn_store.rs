@@ -1,0 +1,223 @@
+//! The work of producing an answer.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use loquat_domain::{
+    Conversation, ConversationId, Event, Item, ItemId, RawJson, Response, ResponseId, Scope,
+    StoredItem,
+};
+
+use crate::StoreError;
+
+/// Where a turn's history ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HistoryStart {
+    /// At the active leaf of a listed conversation.
+    Conversation(ConversationId),
+    /// At the last item of an earlier response, in whichever conversation that is.
+    Response(ResponseId),
+}
+
+/// Where a history was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The conversation that it belongs to.
+    pub conversation: ConversationId,
+    /// False for an implicit conversation, which callers never see.
+    pub listed: bool,
+    /// The newest item of the history; `None` when there is none yet.
+    pub leaf: Option<ItemId>,
+    /// True when the history ends at a response that is still in progress.
+    pub running: bool,
+}
+
+/// The newest part of a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// Where it was found.
+    pub head: Head,
+    /// Newest first, without a gap.
+    pub items: Vec<StoredItem>,
+    /// True when the last of `items` is the branch's first, or the branch is empty.
+    pub reached_root: bool,
+}
+
+/// In which conversation a turn takes place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TurnHome {
+    /// In a new one, made in the same step.
+    New {
+        /// The new conversation.
+        conversation: Conversation,
+        /// False for an implicit one: it is not listed, has no active branch and no lease.
+        listed: bool,
+    },
+    /// In one that is there already.
+    Existing {
+        /// Its id.
+        id: ConversationId,
+        /// Where the turn's input goes.
+        place: Place,
+    },
+}
+
+/// Where in an existing conversation a turn's input goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// At the end of the active branch, which must still be this item.
+    Leaf(Option<ItemId>),
+    /// After this item. In a listed conversation the new branch becomes the active one.
+    After(Option<ItemId>),
+}
+
+/// The start of a turn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BeginTurn {
+    /// The response, in progress.
+    pub response: Response,
+    /// Where it takes place.
+    pub home: TurnHome,
+    /// The caller's new items, in order.
+    pub input: Vec<Item>,
+    /// What the context engine kept and dropped, as JSON.
+    pub receipt: RawJson,
+    /// For how long the turn counts as alive without a further sign.
+    pub lease: Duration,
+}
+
+/// A sign of life of a running turn, with what it has emitted since the last one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// On whose behalf the turn runs.
+    pub scope: Scope,
+    /// The turn's response.
+    pub response: ResponseId,
+    /// The new events; `None` when there are none.
+    pub log: Option<CheckpointLog>,
+}
+
+/// A gap-free run of a turn's events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointLog {
+    /// Sequence number of the first event.
+    pub first: u64,
+    /// Sequence number of the last event.
+    pub last: u64,
+    /// The events in the form of [`json::encode_events`](crate::json::encode_events).
+    pub events: String,
+}
+
+/// The end of a turn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinishTurn {
+    /// The response in its terminal status.
+    pub response: Response,
+    /// The items that it produced, in order.
+    pub output: Vec<Item>,
+    /// Sequence number of the turn's last event.
+    pub last_sequence: u64,
+}
+
+/// A response as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredResponse {
+    /// The response.
+    pub response: Response,
+    /// The items that it produced, in order; empty while it is in progress.
+    pub output: Vec<Item>,
+    /// What the context engine kept and dropped, as JSON.
+    pub receipt: RawJson,
+}
+
+/// A turn that gave no sign of life for longer than its lease.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StaleTurn {
+    /// On whose behalf it ran.
+    pub scope: Scope,
+    /// Its response, in progress.
+    pub response: Response,
+    /// What it had emitted, as far as that was checkpointed; gap-free from the start.
+    pub events: Vec<Event>,
+}
+
+/// Durable home of turns: their start, signs of life, end, and what is left of those that died.
+///
+/// Every method is one atomic step. For another user's or tenant's rows every method behaves
+/// exactly as if they did not exist.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait TurnStore: Send + Sync + 'static {
+    /// Reads a branch newest first until the token counts of the items add up to at least
+    /// `token_budget`, or the root is reached. At least one item is read when there is one. The
+    /// cost depends on what is read, not on the length of the conversation.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`] when the scope has no such conversation or response.
+    async fn history(
+        &self,
+        scope: &Scope,
+        start: HistoryStart,
+        token_budget: u64,
+    ) -> Result<History, StoreError>;
+
+    /// Stores a turn's start: the new conversation if there is one, the input items, the response
+    /// in progress and its lease. A listed conversation is locked until the turn's end.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`] when the conversation or the place is gone, [`StoreError::Locked`]
+    /// while another turn runs in a listed conversation, [`StoreError::Conflict`] when the active
+    /// leaf is no longer the one of [`Place::Leaf`] or an id is taken.
+    async fn begin_turn(&self, scope: &Scope, turn: BeginTurn) -> Result<(), StoreError>;
+
+    /// Extends the leases of running turns and keeps their new events, all in one step. Turns that
+    /// have ended or were deleted are passed over: nothing is brought back to life.
+    ///
+    /// # Errors
+    ///
+    /// None but [`StoreError::Unavailable`] and [`StoreError::Internal`].
+    async fn checkpoint(&self, batch: Vec<Checkpoint>, lease: Duration) -> Result<(), StoreError>;
+
+    /// Stores a turn's end: the output items after its input, the terminal status and usage; frees
+    /// the conversation and drops the checkpoints. In a listed conversation the output becomes part
+    /// of the active branch when the turn's input is still its end.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`] when the response was deleted; [`StoreError::Conflict`] when it has
+    /// ended already.
+    async fn finish_turn(&self, scope: &Scope, turn: FinishTurn) -> Result<(), StoreError>;
+
+    /// Looks a response up.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`].
+    async fn response(&self, scope: &Scope, id: ResponseId) -> Result<StoredResponse, StoreError>;
+
+    /// Deletes a response, also while it runs, and frees its conversation. Its items stay where
+    /// they belong to a listed conversation or where later items continue them; otherwise they go
+    /// with it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`].
+    async fn delete_response(&self, scope: &Scope, id: ResponseId) -> Result<(), StoreError>;
+
+    /// Up to `limit` turns of all tenants whose lease has run out, oldest first. For recovery
+    /// only: it ends each of them by [`TurnStore::finish_turn`].
+    ///
+    /// # Errors
+    ///
+    /// None but [`StoreError::Unavailable`], [`StoreError::Corrupt`] and [`StoreError::Internal`].
+    async fn stale_turns(&self, limit: u32) -> Result<Vec<StaleTurn>, StoreError>;
+
+    /// Succeeds when the store can be read and written.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`].
+    async fn ping(&self) -> Result<(), StoreError>;
+}
