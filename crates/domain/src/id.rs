@@ -105,8 +105,7 @@ impl FromStr for ItemId {
 
 /// Only the one form that we write: 32 lower-case hexadecimal digits, so that an id has one text.
 fn simple_uuid(hex: &str) -> Option<Uuid> {
-    let canonical =
-        hex.len() == 32 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let canonical = hex.len() == 32 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     canonical.then(|| Uuid::try_parse(hex).ok()).flatten()
 }
 

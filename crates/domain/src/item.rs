@@ -258,4 +258,3 @@ pub struct StoredItem {
     /// The item.
     pub item: Item,
 }
-

@@ -46,13 +46,14 @@ impl ChatProvider for EchoProvider {
             output_tokens: count(words.len()),
             ..Usage::default()
         };
-        let spoken = stream::iter(words.into_iter().enumerate()).then(move |(at, word)| async move {
-            let delay = echo.delay(at);
-            if !delay.is_zero() {
-                tokio::time::sleep(delay).await;
-            }
-            Ok(ProviderEvent::Text(word))
-        });
+        let spoken =
+            stream::iter(words.into_iter().enumerate()).then(move |(at, word)| async move {
+                let delay = echo.delay(at);
+                if !delay.is_zero() {
+                    tokio::time::sleep(delay).await;
+                }
+                Ok(ProviderEvent::Text(word))
+            });
         let end = [Ok(ProviderEvent::Finished(finish)), Ok(ProviderEvent::Usage(usage))];
         Ok(spoken.chain(stream::iter(end)).boxed())
     }
