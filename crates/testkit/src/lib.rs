@@ -1,0 +1,7 @@
+//! What tests of Loquat, and of a service that embeds it, stand on: fakes that are real, small
+//! implementations of the ports, conformance suites that every adapter of a port passes, and
+//! strict checkers for every stream format.
+//!
+//! **Invariant**: nothing but tests depends on this crate, and nothing here sleeps to wait for
+//! something to happen.
+
