@@ -1,0 +1,64 @@
+//! Signs of life and events of all running turns, written together.
+
+use std::{
+    sync::{PoisonError, Weak},
+    time::Duration,
+};
+
+use loquat_store::Checkpoint;
+use tokio::time::Instant;
+
+use crate::service::Inner;
+
+/// A turn without new events gives a sign of life this many times within its lease.
+const SIGNS_PER_LEASE: u32 = 4;
+
+/// Writes checkpoints until the service is gone.
+pub(crate) async fn run(service: Weak<Inner>) {
+    loop {
+        let Some(inner) = service.upgrade() else { return };
+        let interval = inner.limits.checkpoint_interval;
+        write(&inner).await;
+        wait(&inner, interval).await;
+    }
+}
+
+/// Waits for the next round, or for a turn that cannot wait for it.
+async fn wait(inner: &Inner, interval: Duration) {
+    let _ = tokio::time::timeout(interval, inner.save_now.notified()).await;
+}
+
+async fn write(inner: &Inner) {
+    let limits = &inner.limits;
+    let mut batch = Vec::new();
+    let mut saved = Vec::new();
+    for turn in inner.live.all().into_iter().filter(|turn| turn.stored) {
+        let log = turn.log.unsaved(limits.checkpoint_age, limits.checkpoint_bytes);
+        let mut last_sign = turn.last_sign_of_life.lock().unwrap_or_else(PoisonError::into_inner);
+        if log.is_none() && last_sign.elapsed() < limits.lease / SIGNS_PER_LEASE {
+            continue;
+        }
+        *last_sign = Instant::now();
+        drop(last_sign);
+        let last = log.as_ref().map(|log| log.last);
+        batch.push(Checkpoint { scope: turn.scope.clone(), response: turn.response, log });
+        saved.push((turn, last));
+    }
+    if batch.is_empty() {
+        return;
+    }
+    match inner.ports.turns.checkpoint(batch, limits.lease).await {
+        Ok(()) => {
+            for (turn, last) in saved {
+                if let Some(last) = last {
+                    turn.log.saved(last);
+                }
+            }
+        }
+        Err(error) => {
+            // What was not saved is still in the logs and is tried again in the next round.
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "checkpoints could not be written");
+        }
+    }
+}

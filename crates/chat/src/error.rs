@@ -1,0 +1,81 @@
+//! How a use case fails.
+
+use loquat_context::ContextError;
+use loquat_domain::Failure;
+use loquat_store::StoreError;
+
+/// What a caller named and does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The conversation.
+    Conversation,
+    /// The item.
+    Item,
+    /// The response.
+    Response,
+    /// The response that a new one shall continue.
+    PreviousResponse,
+    /// The model.
+    Model,
+}
+
+/// Why a use case failed, as the decisions that its caller can take.
+#[derive(Debug, thiserror::Error)]
+pub enum ChatError {
+    /// The scope has no such thing.
+    #[error("no such {0:?}")]
+    NotFound(Missing),
+    /// A field has a value that cannot be used. Nothing was stored.
+    #[error("{param}: {message}")]
+    Invalid {
+        /// The field's name on the wire.
+        param: &'static str,
+        /// What is wrong with it and what would be right.
+        message: String,
+    },
+    /// Text that no store can keep. Nothing was stored.
+    #[error("{param}: text must not contain the NUL character")]
+    InvalidText {
+        /// The field's name on the wire.
+        param: &'static str,
+    },
+    /// The page's `after` is no entry of that list.
+    #[error("the cursor is no entry of this list")]
+    CursorNotFound,
+    /// A turn is running in the conversation; try again when it has ended.
+    #[error("a turn is running in the conversation")]
+    Locked,
+    /// The response that a new one shall continue is still in progress.
+    #[error("the previous response is still in progress")]
+    PreviousRunning,
+    /// The prompt does not fit the model's window. Nothing was stored.
+    #[error(transparent)]
+    Context(ContextError),
+    /// The server is being stopped; try again at another instance or a moment later.
+    #[error("the server is being stopped")]
+    ShuttingDown,
+    /// The turn was accepted and failed before its answer began. The response is stored as failed.
+    #[error("the turn failed: {}", .0.code)]
+    Failed(Failure),
+    /// The turn was stopped before its answer began. The response is stored as cancelled.
+    #[error("the turn was stopped before its answer began")]
+    Stopped,
+    /// The store failed.
+    #[error(transparent)]
+    Store(StoreError),
+    /// A fault of our own.
+    #[error("the work ended without a result")]
+    Internal,
+}
+
+impl ChatError {
+    /// The store's failure, where absence means that `missing` is not there.
+    pub(crate) fn from_store(error: StoreError, missing: Missing) -> Self {
+        match error {
+            StoreError::NotFound => Self::NotFound(missing),
+            StoreError::CursorNotFound => Self::CursorNotFound,
+            StoreError::Locked => Self::Locked,
+            other => Self::Store(other),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The service layer: one use case a file, and the live turns between a model and its readers.
+//!
+//! [`ChatService`] is handed its ports and plain values. A turn runs as its own task on the
+//! runtime that the composition root names, never inside a caller's future: a caller that goes
+//! away drops an [`EventReader`], and nothing else. What a turn emits is a numbered sequence of
+//! [`Event`](loquat_domain::Event)s; every stream format is a reader of that sequence.
+//!
+//! **Invariant**: no HTTP, no SQL, no provider's wire. The user's message is durable before the
+//! first event of the answer can be read, and the last event can be read only after the end is
+//! durable.
+
+mod checkpoints;
+mod conversations;
+mod error;
+mod limits;
+mod live;
+mod log;
+mod models;
+mod ports;
+mod recovery;
+mod request;
+mod responses;
+mod service;
+mod transcript;
+mod turn;
+
+pub use error::{ChatError, Missing};
+pub use limits::Limits;
+pub use log::{EventReader, Read};
+pub use models::{Model, ModelCatalog, ModelCatalogError};
+pub use ports::{Clock, IdSource, SystemClock, SystemIds};
+pub use request::{NewConversation, Target, TurnRequest};
+pub use service::{ChatService, Ports};
+pub use turn::Turn;

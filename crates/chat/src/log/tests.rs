@@ -1,0 +1,181 @@
+use std::{sync::Arc, time::Duration};
+
+use futures::FutureExt as _;
+use loquat_domain::{ItemId, StreamKind};
+use uuid::Uuid;
+
+use super::*;
+
+const SLOW: Duration = Duration::from_secs(30);
+
+fn delta(text: &str) -> EventKind {
+    EventKind::Delta {
+        output: 0,
+        id: ItemId::from_uuid(Uuid::nil()),
+        part: 0,
+        kind: StreamKind::Text,
+        text: text.to_owned(),
+    }
+}
+
+/// A log whose window holds a kibibyte.
+fn log(stored: bool) -> Arc<Log> {
+    Log::new(1024, stored)
+}
+
+fn fill(log: &Log) {
+    while !log.push(delta("0123456789")) {}
+}
+
+fn sequences(events: &[Event]) -> Vec<u64> {
+    events.iter().map(|event| event.sequence).collect()
+}
+
+#[tokio::test]
+async fn every_reader_gets_every_event_in_order() {
+    let log = log(false);
+    let mut early = log.reader();
+    let mut late = log.reader();
+    log.push(delta("a"));
+    assert_eq!(sequences(&early.next_batch().await), [0]);
+    log.push(delta("b"));
+    log.push(delta("c"));
+    assert_eq!(sequences(&early.next_batch().await), [1, 2]);
+    assert_eq!(sequences(&late.next_batch().await), [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_waiting_reader_is_woken_by_an_event_and_by_the_end() {
+    let log = log(false);
+    let mut reader = log.reader();
+    let waiting = tokio::task::LocalSet::new();
+    waiting
+        .run_until(async {
+            let read = tokio::task::spawn_local(async move {
+                let first = reader.next_batch().await;
+                (first, reader.next_batch().await)
+            });
+            tokio::task::yield_now().await;
+            log.push(delta("a"));
+            tokio::task::yield_now().await;
+            log.close();
+            let (first, last) = read.await.unwrap();
+            assert_eq!(sequences(&first), [0]);
+            assert!(last.is_empty());
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn what_everybody_has_read_is_let_go() {
+    let log = log(false);
+    let mut reader = log.reader();
+    fill(&log);
+    reader.next_batch().await;
+    assert_eq!(log.lock().bytes, 0);
+    assert!(log.lock().events.is_empty());
+}
+
+#[tokio::test]
+async fn what_the_store_has_not_got_is_kept_until_it_has() {
+    let log = log(true);
+    let mut reader = log.reader();
+    log.push(EventKind::Created);
+    log.push(delta("a"));
+    reader.next_batch().await;
+    let unsaved = log.unsaved(Duration::ZERO, usize::MAX).expect("two events are unsaved");
+    assert_eq!((unsaved.first, unsaved.last), (0, 1));
+    log.push(delta("b"));
+    log.saved(1);
+    assert_eq!(log.lock().events.len(), 1, "the third event is still unsaved, though not read");
+    let unsaved = log.unsaved(Duration::ZERO, usize::MAX).expect("one event is unsaved");
+    assert_eq!((unsaved.first, unsaved.last), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn young_and_small_is_not_saved_yet() {
+    let log = log(true);
+    log.push(delta("a"));
+    let age = Duration::from_secs(1);
+    assert!(log.unsaved(age, 100_000).is_none());
+    tokio::time::advance(age).await;
+    assert!(log.unsaved(age, 100_000).is_some());
+    assert!(log.unsaved(Duration::MAX, 1).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_writer_waits_for_the_slowest_reader() {
+    let log = log(false);
+    let mut quick = log.reader();
+    let mut slow = log.reader();
+    fill(&log);
+    quick.next_batch().await;
+    assert!(log.wait_for_room(SLOW).now_or_never().is_none());
+    slow.next_batch().await;
+    assert!(log.wait_for_room(SLOW).now_or_never().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_without_progress_is_ended_and_the_others_go_on() {
+    let log = log(false);
+    let mut quick = log.reader();
+    let mut stuck = log.reader();
+    fill(&log);
+    quick.next_batch().await;
+    let started = Instant::now();
+    log.wait_for_room(SLOW).await;
+    assert_eq!(started.elapsed(), SLOW);
+    assert!(stuck.next_batch().await.is_empty(), "the stuck reader gets nothing more");
+    assert!(!log.abandoned().is_cancelled());
+    log.push(delta("more"));
+    assert_eq!(quick.next_batch().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_reader_that_is_ended_abandons_the_turn() {
+    let log = log(false);
+    let _stuck = log.reader();
+    fill(&log);
+    log.wait_for_room(SLOW).await;
+    assert!(log.abandoned().is_cancelled());
+}
+
+#[tokio::test]
+async fn only_the_last_reader_that_leaves_abandons_the_turn() {
+    let log = log(false);
+    let first = log.reader();
+    let second = log.reader();
+    drop(first);
+    assert!(!log.abandoned().is_cancelled());
+    drop(second);
+    assert!(log.abandoned().is_cancelled());
+}
+
+#[tokio::test]
+async fn leaving_after_the_end_abandons_nothing() {
+    let log = log(false);
+    let reader = log.reader();
+    log.close();
+    drop(reader);
+    assert!(!log.abandoned().is_cancelled());
+}
+
+#[tokio::test]
+async fn a_visitor_that_breaks_reads_the_rest_later() {
+    let log = log(false);
+    let mut reader = log.reader();
+    for text in ["a", "b", "c"] {
+        log.push(delta(text));
+    }
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        std::future::poll_fn(|cx| {
+            reader.poll_read(cx, &mut |event| {
+                seen.push(event.sequence);
+                ControlFlow::Break(())
+            })
+        })
+        .await;
+    }
+    assert_eq!(seen, [0, 1, 2]);
+}

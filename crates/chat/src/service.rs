@@ -1,0 +1,182 @@
+//! The service and what it is made of.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use loquat_context::{Estimate, TokenCounter};
+use loquat_domain::{Item, ItemContent, ItemId, ItemStatus, ResponseId, check_text};
+use loquat_store::{ConversationStore, TurnStore};
+use tokio::{runtime::Handle, sync::Notify};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    ChatError, Clock, IdSource, Limits, Missing, ModelCatalog,
+    live::{LiveTurns, StopReason},
+    transcript,
+};
+
+/// Everything outside that the service needs.
+#[derive(Clone)]
+pub struct Ports {
+    /// What people see and edit.
+    pub conversations: Arc<dyn ConversationStore>,
+    /// The work of producing answers.
+    pub turns: Arc<dyn TurnStore>,
+    /// The models that callers may name.
+    pub models: ModelCatalog,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdSource>,
+}
+
+/// The use cases. Cheap to clone; all clones are one service.
+#[derive(Clone)]
+pub struct ChatService {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) ports: Ports,
+    pub(crate) limits: Limits,
+    pub(crate) counter: Estimate,
+    pub(crate) live: LiveTurns,
+    /// Rung when a turn has more unsaved events than can wait for the next round.
+    pub(crate) save_now: Notify,
+    draining: AtomicBool,
+    tasks: TaskTracker,
+    runtime: Handle,
+}
+
+impl ChatService {
+    /// A service whose turns run on `runtime`, which must be a multi-thread runtime: turns go on
+    /// when their callers' futures are dropped. Starts the tasks that write checkpoints and recover
+    /// turns of dead processes; they end when the last clone is dropped.
+    pub fn new(ports: Ports, limits: Limits, runtime: Handle) -> Self {
+        let inner = Arc::new(Inner {
+            ports,
+            limits,
+            counter: Estimate,
+            live: LiveTurns::default(),
+            save_now: Notify::new(),
+            draining: AtomicBool::new(false),
+            tasks: TaskTracker::new(),
+            runtime,
+        });
+        inner.runtime.spawn(crate::checkpoints::run(Arc::downgrade(&inner)));
+        inner.runtime.spawn(crate::recovery::run(Arc::downgrade(&inner)));
+        Self { inner }
+    }
+
+    /// The models that callers may name.
+    pub fn models(&self) -> &ModelCatalog {
+        &self.inner.ports.models
+    }
+
+    /// Succeeds when new turns can be accepted: the store answers and the process is not being
+    /// stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`ChatError::ShuttingDown`]; [`ChatError::Store`].
+    pub async fn ready(&self) -> Result<(), ChatError> {
+        self.inner.accepts_turns()?;
+        self.inner.ports.turns.ping().await.map_err(ChatError::Store)
+    }
+
+    /// Refuses new turns from now on, waits up to `patience` for the running ones, then ends those
+    /// that are left as incomplete, with what they have stored.
+    pub async fn drain(&self, patience: Duration) {
+        self.inner.draining.store(true, Ordering::SeqCst);
+        self.inner.tasks.close();
+        if tokio::time::timeout(patience, self.inner.tasks.wait()).await.is_err() {
+            for turn in self.inner.live.all() {
+                turn.stop.ask(StopReason::Shutdown);
+            }
+            self.inner.tasks.wait().await;
+        }
+    }
+}
+
+impl Inner {
+    pub(crate) fn accepts_turns(&self) -> Result<(), ChatError> {
+        if self.draining.load(Ordering::SeqCst) { Err(ChatError::ShuttingDown) } else { Ok(()) }
+    }
+
+    /// Runs a turn as a task that [`ChatService::drain`] waits for.
+    pub(crate) fn spawn_turn(&self, turn: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(turn, &self.runtime);
+    }
+
+    /// Runs work to its end even if the caller's future is dropped.
+    pub(crate) async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, ChatError>> + Send + 'static,
+    ) -> Result<T, ChatError> {
+        self.runtime.spawn(work).await.unwrap_or(Err(ChatError::Internal))
+    }
+
+    pub(crate) fn tools(&self) -> transcript::Tools<'_> {
+        transcript::Tools {
+            ids: self.ports.ids.as_ref(),
+            clock: self.ports.clock.as_ref(),
+            counter: &self.counter,
+        }
+    }
+
+    /// Makes items of what a caller sent.
+    pub(crate) fn new_items(
+        &self,
+        contents: Vec<ItemContent>,
+        response: Option<ResponseId>,
+    ) -> Vec<Item> {
+        contents
+            .into_iter()
+            .map(|content| Item {
+                id: ItemId::from_uuid(self.ports.ids.next()),
+                response,
+                tokens: self.counter.item(&content),
+                content,
+                status: ItemStatus::Completed,
+                created_at: self.ports.clock.now(),
+            })
+            .collect()
+    }
+
+    /// Refuses what no store can keep or what is too large.
+    pub(crate) fn check_contents(
+        &self,
+        contents: &[ItemContent],
+        param: &'static str,
+    ) -> Result<(), ChatError> {
+        if contents.len() > self.limits.max_turn_items {
+            let message = format!("at most {} items at a time", self.limits.max_turn_items);
+            return Err(ChatError::Invalid { param, message });
+        }
+        for content in contents {
+            let texts = content.texts();
+            if texts.iter().any(|text| check_text(text).is_err()) {
+                return Err(ChatError::InvalidText { param });
+            }
+            let bytes: usize = texts.iter().map(|text| text.len()).sum();
+            if bytes > self.limits.max_item_bytes {
+                let message = format!(
+                    "an item has at most {} bytes of text, this one has {bytes}",
+                    self.limits.max_item_bytes
+                );
+                return Err(ChatError::Invalid { param, message });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn not_found(missing: Missing) -> impl Fn(loquat_store::StoreError) -> ChatError {
+        move |error| ChatError::from_store(error, missing)
+    }
+}

@@ -1,0 +1,338 @@
+//! Turns what a provider says into numbered events and, at the end, into items.
+
+use std::sync::Arc;
+
+use loquat_context::TokenCounter;
+use loquat_domain::{
+    Event, EventKind, FunctionCall, Item, ItemContent, ItemId, ItemStart, ItemStatus, Message,
+    Part, Reasoning, ResponseId, Role, StreamKind, Timestamp,
+};
+use loquat_provider::ProviderEvent;
+
+use crate::ports::{Clock, IdSource};
+
+/// What an answer has become so far.
+///
+/// Every piece of a provider's answer becomes a delta of an open item; a piece of another kind
+/// closes what is open and opens the next. At most one item is open at a time.
+pub(crate) struct Transcript {
+    response: ResponseId,
+    output: Vec<Arc<Item>>,
+    open: Option<Open>,
+    bytes: usize,
+}
+
+/// The item that is being produced.
+struct Open {
+    id: ItemId,
+    created_at: Timestamp,
+    body: Body,
+}
+
+enum Body {
+    Message { closed: Vec<Part>, part: Option<(StreamKind, String)> },
+    Reasoning { text: String },
+    FunctionCall { index: u32, call_id: String, name: Arc<str>, arguments: String },
+}
+
+/// A piece of a call that is not open: the provider mixes its calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotOpen;
+
+/// What a transcript needs of the world.
+pub(crate) struct Tools<'a> {
+    pub(crate) ids: &'a dyn IdSource,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) counter: &'a dyn TokenCounter,
+}
+
+impl Transcript {
+    pub(crate) fn new(response: ResponseId) -> Self {
+        Self { response, output: Vec::new(), open: None, bytes: 0 }
+    }
+
+    /// Bytes of text so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// True when at least one piece of an answer has come.
+    pub(crate) fn has_content(&self) -> bool {
+        self.open.is_some() || !self.output.is_empty()
+    }
+
+    /// Takes a piece of the answer and emits the events that it makes.
+    ///
+    /// # Errors
+    ///
+    /// [`NotOpen`] when it belongs to a function call that was closed or never began.
+    pub(crate) fn push(
+        &mut self,
+        event: ProviderEvent,
+        tools: &Tools<'_>,
+        emit: &mut dyn FnMut(EventKind),
+    ) -> Result<(), NotOpen> {
+        match event {
+            ProviderEvent::Text(text) => self.say(StreamKind::Text, text, tools, emit),
+            ProviderEvent::Refusal(text) => self.say(StreamKind::Refusal, text, tools, emit),
+            ProviderEvent::Reasoning(text) => self.think(text, tools, emit),
+            ProviderEvent::ToolCallStarted { index, call_id, name } => {
+                self.call(index, call_id, name, tools, emit);
+            }
+            ProviderEvent::ToolCallArguments { index, delta } => {
+                return self.argue(index, delta, emit);
+            }
+            ProviderEvent::Finished(_) | ProviderEvent::Usage(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Closes what is open with this status. Nothing may be pushed afterwards.
+    pub(crate) fn close(
+        &mut self,
+        status: ItemStatus,
+        tools: &Tools<'_>,
+        emit: &mut dyn FnMut(EventKind),
+    ) {
+        let Some(open) = self.open.take() else { return };
+        let output = self.index();
+        let id = open.id;
+        let content = match open.body {
+            Body::Message { mut closed, part } => {
+                if let Some((kind, text)) = part {
+                    let at = part_index(&closed);
+                    closed.push(close_part(output, id, at, kind, text, emit));
+                }
+                ItemContent::Message(Message { role: Role::Assistant, parts: closed, phase: None })
+            }
+            Body::Reasoning { text } => {
+                let shared: Arc<str> = text.as_str().into();
+                part_events(output, id, 0, StreamKind::Reasoning, &shared, emit);
+                ItemContent::Reasoning(Reasoning { text, ..Reasoning::default() })
+            }
+            Body::FunctionCall { call_id, name, arguments, .. } => {
+                emit(EventKind::TextDone {
+                    output,
+                    id,
+                    part: 0,
+                    kind: StreamKind::Arguments,
+                    text: arguments.as_str().into(),
+                    name: Arc::clone(&name),
+                });
+                let name = name.as_ref().to_owned();
+                ItemContent::FunctionCall(FunctionCall { call_id, name, arguments })
+            }
+        };
+        let item = Arc::new(Item {
+            id,
+            response: Some(self.response),
+            tokens: tools.counter.item(&content),
+            content,
+            status,
+            created_at: open.created_at,
+        });
+        self.output.push(Arc::clone(&item));
+        emit(EventKind::ItemDone { output, item });
+    }
+
+    /// What the answer has become. Items that are still open are not in it.
+    pub(crate) fn into_output(self) -> Vec<Arc<Item>> {
+        self.output
+    }
+
+    /// Makes the transcript of the events that a turn had emitted before its process died.
+    pub(crate) fn replay(response: ResponseId, created_at: Timestamp, events: Vec<Event>) -> Self {
+        let mut transcript = Self::new(response);
+        for event in events {
+            transcript.replay_one(created_at, event.kind);
+        }
+        transcript
+    }
+
+    fn replay_one(&mut self, created_at: Timestamp, kind: EventKind) {
+        match kind {
+            EventKind::ItemAdded { id, start, .. } => {
+                let body = match start {
+                    ItemStart::Message => Body::Message { closed: Vec::new(), part: None },
+                    ItemStart::Reasoning => Body::Reasoning { text: String::new() },
+                    ItemStart::FunctionCall { call_id, name } => Body::FunctionCall {
+                        index: 0,
+                        call_id,
+                        name: name.into(),
+                        arguments: String::new(),
+                    },
+                };
+                self.open = Some(Open { id, created_at, body });
+            }
+            EventKind::PartAdded { kind, .. } => {
+                if let Some(Open { body: Body::Message { part, .. }, .. }) = &mut self.open {
+                    *part = Some((kind, String::new()));
+                }
+            }
+            EventKind::Delta { text: delta, .. } => {
+                if let Some(open) = &mut self.open {
+                    open.body.append(&delta);
+                }
+            }
+            EventKind::PartDone { kind, text, .. } => {
+                if let Some(Open { body: Body::Message { closed, part }, .. }) = &mut self.open {
+                    *part = None;
+                    closed.push(part_of(kind, text.as_ref().to_owned()));
+                }
+            }
+            EventKind::ItemDone { item, .. } => {
+                self.open = None;
+                self.output.push(item);
+            }
+            EventKind::Created
+            | EventKind::InProgress
+            | EventKind::TextDone { .. }
+            | EventKind::Failed(_)
+            | EventKind::Ended(_) => {}
+        }
+    }
+
+    fn say(
+        &mut self,
+        kind: StreamKind,
+        text: String,
+        tools: &Tools<'_>,
+        emit: &mut dyn FnMut(EventKind),
+    ) {
+        if !matches!(self.open, Some(Open { body: Body::Message { .. }, .. })) {
+            let body = Body::Message { closed: Vec::new(), part: None };
+            self.begin(body, ItemStart::Message, tools, emit);
+        }
+        self.bytes = self.bytes.saturating_add(text.len());
+        let output = self.index();
+        let Some(Open { id, body: Body::Message { closed, part }, .. }) = &mut self.open else {
+            return;
+        };
+        let id = *id;
+        match part {
+            Some((open, said)) if *open == kind => said.push_str(&text),
+            _ => {
+                if let Some((was, said)) = part.take() {
+                    let at = part_index(closed);
+                    closed.push(close_part(output, id, at, was, said, emit));
+                }
+                emit(EventKind::PartAdded { output, id, part: part_index(closed), kind });
+                *part = Some((kind, text.clone()));
+            }
+        }
+        emit(EventKind::Delta { output, id, part: part_index(closed), kind, text });
+    }
+
+    fn think(&mut self, text: String, tools: &Tools<'_>, emit: &mut dyn FnMut(EventKind)) {
+        let kind = StreamKind::Reasoning;
+        if !matches!(self.open, Some(Open { body: Body::Reasoning { .. }, .. })) {
+            let body = Body::Reasoning { text: String::new() };
+            let id = self.begin(body, ItemStart::Reasoning, tools, emit);
+            emit(EventKind::PartAdded { output: self.index(), id, part: 0, kind });
+        }
+        self.bytes = self.bytes.saturating_add(text.len());
+        let output = self.index();
+        let Some(open) = &mut self.open else { return };
+        open.body.append(&text);
+        emit(EventKind::Delta { output, id: open.id, part: 0, kind, text });
+    }
+
+    fn call(
+        &mut self,
+        index: u32,
+        call_id: String,
+        name: String,
+        tools: &Tools<'_>,
+        emit: &mut dyn FnMut(EventKind),
+    ) {
+        let start = ItemStart::FunctionCall { call_id: call_id.clone(), name: name.clone() };
+        let body =
+            Body::FunctionCall { index, call_id, name: name.into(), arguments: String::new() };
+        self.begin(body, start, tools, emit);
+    }
+
+    fn argue(
+        &mut self,
+        index: u32,
+        delta: String,
+        emit: &mut dyn FnMut(EventKind),
+    ) -> Result<(), NotOpen> {
+        let output = self.index();
+        let Some(open) = &mut self.open else { return Err(NotOpen) };
+        let Body::FunctionCall { index: is_open, .. } = &open.body else { return Err(NotOpen) };
+        if *is_open != index {
+            return Err(NotOpen);
+        }
+        self.bytes = self.bytes.saturating_add(delta.len());
+        open.body.append(&delta);
+        let kind = StreamKind::Arguments;
+        emit(EventKind::Delta { output, id: open.id, part: 0, kind, text: delta });
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        body: Body,
+        start: ItemStart,
+        tools: &Tools<'_>,
+        emit: &mut dyn FnMut(EventKind),
+    ) -> ItemId {
+        self.close(ItemStatus::Completed, tools, emit);
+        let id = ItemId::from_uuid(tools.ids.next());
+        emit(EventKind::ItemAdded { output: self.index(), id, start });
+        self.open = Some(Open { id, created_at: tools.clock.now(), body });
+        id
+    }
+
+    /// Index in the output of the item that is open, or would be.
+    fn index(&self) -> u32 {
+        u32::try_from(self.output.len()).unwrap_or(u32::MAX)
+    }
+}
+
+impl Body {
+    fn append(&mut self, delta: &str) {
+        match self {
+            Self::Message { part: Some((_, text)), .. }
+            | Self::Reasoning { text }
+            | Self::FunctionCall { arguments: text, .. } => text.push_str(delta),
+            Self::Message { part: None, .. } => {}
+        }
+    }
+}
+
+fn part_index(closed: &[Part]) -> u32 {
+    u32::try_from(closed.len()).unwrap_or(u32::MAX)
+}
+
+fn close_part(
+    output: u32,
+    id: ItemId,
+    at: u32,
+    kind: StreamKind,
+    text: String,
+    emit: &mut dyn FnMut(EventKind),
+) -> Part {
+    part_events(output, id, at, kind, &text.as_str().into(), emit);
+    part_of(kind, text)
+}
+
+fn part_events(
+    output: u32,
+    id: ItemId,
+    part: u32,
+    kind: StreamKind,
+    text: &Arc<str>,
+    emit: &mut dyn FnMut(EventKind),
+) {
+    let name = Arc::from("");
+    emit(EventKind::TextDone { output, id, part, kind, text: Arc::clone(text), name });
+    emit(EventKind::PartDone { output, id, part, kind, text: Arc::clone(text) });
+}
+
+fn part_of(kind: StreamKind, text: String) -> Part {
+    if kind == StreamKind::Refusal { Part::Refusal(text) } else { Part::Text(text) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! The start: history, prompt, commit; and the provider's call beside the commit.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use loquat_context::{Loaded, NewTurn, Prompt, TokenCounter, Window, build, plan};
+use loquat_domain::{ConversationId, Item, RawJson, Response, Settings, Status};
+use loquat_provider::{AnswerStream, ChatRequest, ProviderError};
+use loquat_store::{BeginTurn, Head, History, HistoryStart, Place, StoreError, TurnHome};
+
+use super::Run;
+use crate::{ChatError, Missing, Target, TurnRequest, service::Inner};
+
+/// How often a start is tried again when the conversation moved on between reading and writing.
+const ATTEMPTS: u32 = 3;
+
+/// A turn whose start is stored.
+pub(super) struct Begun {
+    pub(super) response: Arc<Response>,
+    /// Tokens of the prompt, by our count.
+    pub(super) input_tokens: u32,
+    pub(super) opening: Opening,
+}
+
+/// A provider's call that was started beside the commit.
+pub(super) enum Opening {
+    /// The provider has not answered yet.
+    Pending(BoxFuture<'static, Result<AnswerStream, ProviderError>>),
+    /// The provider has accepted or refused.
+    Answered(Result<AnswerStream, ProviderError>),
+}
+
+impl Run {
+    pub(super) async fn begin(&self, request: TurnRequest) -> Result<Begun, ChatError> {
+        let limit = request.settings.max_output_tokens.unwrap_or(u32::MAX);
+        let reserved_output = limit.min(self.model.max_output_tokens);
+        let counter = &self.inner.counter;
+        let input = self.inner.new_items(request.input.clone(), Some(self.id));
+        let window = Window { context_window: self.model.context_window, reserved_output };
+        let turn = NewTurn {
+            instructions: counter.instructions(&request.settings),
+            tools: counter.tools(&request.settings),
+            input: input.iter().map(|item| item.tokens).fold(0, u32::saturating_add),
+            input_items: input.len(),
+        };
+        let need = plan(window, turn, request.settings.truncation).map_err(ChatError::Context)?;
+        let mut attempt = 1;
+        loop {
+            let history = self.history(request.target, need.history_tokens).await?;
+            let head = history.as_ref().map(|history| history.head);
+            let loaded = history.map_or(
+                Loaded { history: Vec::new(), reached_root: true },
+                |History { items, reached_root, .. }| Loaded { history: items, reached_root },
+            );
+            let prompt =
+                build(&need, loaded, request.input.clone(), counter).map_err(ChatError::Context)?;
+            match self.commit(&request, reserved_output, head, &input, prompt).await {
+                Err(ChatError::Store(StoreError::Conflict)) if attempt < ATTEMPTS => attempt += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn history(&self, target: Target, tokens: u32) -> Result<Option<History>, ChatError> {
+        let (start, missing) = match target {
+            Target::Nothing | Target::NewConversation => return Ok(None),
+            Target::Conversation(id) => (HistoryStart::Conversation(id), Missing::Conversation),
+            Target::Response(id) => (HistoryStart::Response(id), Missing::PreviousResponse),
+        };
+        // One more token than there is room for, so that the receipt can name what stayed out.
+        let budget = u64::from(tokens).saturating_add(1);
+        let history = self.inner.ports.turns.history(&self.scope, start, budget).await;
+        let history = history.map_err(Inner::not_found(missing))?;
+        if history.head.running {
+            // Seen before the provider is called in vain; the commit would refuse it too.
+            return Err(match target {
+                Target::Response(_) => ChatError::PreviousRunning,
+                _ => ChatError::Locked,
+            });
+        }
+        Ok(Some(history))
+    }
+
+    /// Stores the start while the provider's call is under way. A start that is not stored drops
+    /// the call.
+    async fn commit(
+        &self,
+        request: &TurnRequest,
+        reserved_output: u32,
+        head: Option<Head>,
+        input: &[Item],
+        prompt: Prompt,
+    ) -> Result<Begun, ChatError> {
+        let receipt = serde_json::to_string(&prompt.receipt).map_err(|_| ChatError::Internal)?;
+        let input_tokens = prompt.receipt.used;
+        let chat = ChatRequest {
+            model: self.model.upstream.clone(),
+            settings: Settings {
+                max_output_tokens: Some(reserved_output),
+                ..request.settings.clone()
+            },
+            input: prompt.input,
+        };
+        let provider = Arc::clone(&self.model.provider);
+        let mut opening = Opening::Pending(Box::pin(async move { provider.start(chat).await }));
+
+        let home = self.home(request.target, head);
+        let response = Arc::new(self.response(request, listed(&home, head)));
+        if request.store {
+            let begin = BeginTurn {
+                response: response.as_ref().clone(),
+                home,
+                input: input.to_vec(),
+                receipt: RawJson::from_checked(receipt),
+                lease: self.inner.limits.lease,
+            };
+            let commit = self.inner.ports.turns.begin_turn(&self.scope, begin);
+            let missing = match request.target {
+                Target::Response(_) => Missing::PreviousResponse,
+                _ => Missing::Conversation,
+            };
+            opening.beside(commit).await.map_err(Inner::not_found(missing))?;
+        }
+        Ok(Begun { response, input_tokens, opening })
+    }
+
+    fn home(&self, target: Target, head: Option<Head>) -> TurnHome {
+        match (target, head) {
+            (Target::Conversation(id), Some(head)) => {
+                TurnHome::Existing { id, place: Place::Leaf(head.leaf) }
+            }
+            (Target::Response(_), Some(head)) => {
+                TurnHome::Existing { id: head.conversation, place: Place::After(head.leaf) }
+            }
+            (target, _) => TurnHome::New {
+                conversation: self.inner.new_conversation(None, loquat_domain::Metadata::default()),
+                listed: matches!(target, Target::NewConversation),
+            },
+        }
+    }
+
+    fn response(&self, request: &TurnRequest, conversation: Option<ConversationId>) -> Response {
+        Response {
+            id: self.id,
+            conversation,
+            previous: match request.target {
+                Target::Response(id) => Some(id),
+                _ => None,
+            },
+            model: self.model.id.clone(),
+            settings: request.settings.clone(),
+            metadata: request.metadata.clone(),
+            status: Status::InProgress,
+            usage: None,
+            created_at: self.inner.ports.clock.now(),
+            completed_at: None,
+        }
+    }
+}
+
+/// The conversation that callers may see.
+fn listed(home: &TurnHome, head: Option<Head>) -> Option<ConversationId> {
+    match home {
+        TurnHome::New { conversation, listed } => listed.then_some(conversation.id),
+        TurnHome::Existing { id, .. } => head.is_some_and(|head| head.listed).then_some(*id),
+    }
+}
+
+impl Opening {
+    /// Lets the provider's call go on while `commit` is awaited. The commit is never dropped.
+    async fn beside<T>(&mut self, commit: impl Future<Output = T>) -> T {
+        tokio::pin!(commit);
+        if let Self::Pending(call) = self {
+            tokio::select! {
+                biased;
+                committed = &mut commit => return committed,
+                answered = call => *self = Self::Answered(answered),
+            }
+        }
+        commit.await
+    }
+}

@@ -1,0 +1,111 @@
+//! The end: what came is closed, counted and stored; only then may anybody hear of it.
+
+use std::{sync::Arc, time::Duration};
+
+use loquat_context::TokenCounter as _;
+use loquat_domain::{
+    Ended, Failure, FailureCode, Item, ItemContent, ItemStatus, Response, Status, Usage,
+};
+use loquat_store::{FinishTurn, StoreError};
+
+use super::{Run, relay::Outcome};
+use crate::transcript::Transcript;
+
+/// Waits between attempts to store an end while the store cannot be reached: about ten seconds in
+/// all, the time that a database takes to restart.
+const PAUSES: [Duration; 7] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(3),
+    Duration::from_secs(4),
+];
+
+impl Run {
+    /// Stores the end and returns it as it may be told.
+    pub(super) async fn finish(
+        &self,
+        response: &Response,
+        input_tokens: u32,
+        outcome: Outcome,
+        mut transcript: Transcript,
+        store: bool,
+    ) -> Ended {
+        let item_status = match outcome.status {
+            Status::Completed => ItemStatus::Completed,
+            _ => ItemStatus::Incomplete,
+        };
+        transcript.close(item_status, &self.inner.tools(), &mut |kind| self.log.push(kind));
+        let output = transcript.into_output();
+        let usage = outcome.usage.unwrap_or_else(|| self.estimate(input_tokens, &output));
+        let ended = Ended {
+            response: Response {
+                status: outcome.status,
+                usage: Some(usage),
+                completed_at: Some(self.inner.ports.clock.now()),
+                ..response.clone()
+            },
+            output,
+        };
+        if store { self.store_end(ended).await } else { ended }
+    }
+
+    async fn store_end(&self, mut ended: Ended) -> Ended {
+        // The `error` event of a failure comes before the last one.
+        let still_to_come = if matches!(ended.response.status, Status::Failed(_)) { 2 } else { 1 };
+        let finish = FinishTurn {
+            response: ended.response.clone(),
+            output: ended.output.iter().map(|item| item.as_ref().clone()).collect(),
+            last_sequence: self.log.last_sequence() + still_to_come,
+        };
+        let mut pauses = PAUSES.iter();
+        loop {
+            match self.inner.ports.turns.finish_turn(&self.scope, finish.clone()).await {
+                Ok(()) => break,
+                Err(StoreError::NotFound) => {
+                    // Deleted while it ran: there is nothing left to say about it.
+                    ended.response.status = Status::Cancelled;
+                    break;
+                }
+                Err(StoreError::Conflict) => {
+                    // Another process took this one for dead. What it stored is the truth.
+                    if let Ok(stored) = self.inner.ports.turns.response(&self.scope, self.id).await
+                    {
+                        ended.response = stored.response;
+                        ended.output = stored.output.into_iter().map(Arc::new).collect();
+                        break;
+                    }
+                }
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(error, response = %self.id, "a turn's end could not be stored");
+                }
+            }
+            let Some(pause) = pauses.next() else {
+                ended.response.status = Status::Failed(Failure {
+                    code: FailureCode::Storage,
+                    message: "the answer could not be stored".to_owned(),
+                });
+                break;
+            };
+            tokio::time::sleep(*pause).await;
+        }
+        self.log.stop_saving();
+        ended
+    }
+
+    /// What was used, by our own count.
+    fn estimate(&self, input_tokens: u32, output: &[Arc<Item>]) -> Usage {
+        let counted = |item: &Arc<Item>| u64::from(self.inner.counter.item(&item.content));
+        let thoughts = |item: &&Arc<Item>| matches!(item.content, ItemContent::Reasoning(_));
+        Usage {
+            input_tokens: u64::from(input_tokens),
+            output_tokens: output.iter().map(counted).sum(),
+            reasoning_tokens: output.iter().filter(thoughts).map(counted).sum(),
+            estimated: true,
+            ..Usage::default()
+        }
+    }
+}

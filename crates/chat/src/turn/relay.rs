@@ -1,0 +1,247 @@
+//! The middle: what the provider says becomes events, until it has said all or must stop.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use futures::StreamExt as _;
+use loquat_domain::{EventKind, Failure, FailureCode, IncompleteReason, Response, Status, Usage};
+use loquat_provider::{AnswerStream, FinishReason, ProviderError, ProviderEvent};
+
+use super::{Run, Started, begin::Opening};
+use crate::{live::StopReason, transcript::Transcript};
+
+/// How an answer came to its end.
+pub(super) struct Outcome {
+    pub(super) status: Status,
+    /// What the provider says that was used, if it said.
+    pub(super) usage: Option<Usage>,
+}
+
+impl Outcome {
+    fn of(status: Status) -> Self {
+        Self { status, usage: None }
+    }
+
+    fn failed(code: FailureCode, message: &str) -> Self {
+        Self::of(Status::Failed(Failure { code, message: message.to_owned() }))
+    }
+
+    fn stopped(reason: StopReason) -> Self {
+        Self::of(match reason {
+            StopReason::Cancelled => Status::Cancelled,
+            StopReason::Shutdown => Status::Incomplete(IncompleteReason::ServerShutdown),
+        })
+    }
+
+    /// A panic, caught.
+    pub(super) fn fault() -> Self {
+        Self::failed(FailureCode::ServerError, "the server made a mistake; it was logged")
+    }
+
+    fn timed_out() -> Self {
+        Self::failed(FailureCode::TurnTimeout, "the whole answer took too long")
+    }
+}
+
+impl Run {
+    pub(super) async fn relay(
+        &self,
+        opening: Opening,
+        response: &Arc<Response>,
+        transcript: &mut Transcript,
+        started: &mut Started,
+    ) -> Outcome {
+        self.log.push(EventKind::Created);
+        self.log.push(EventKind::InProgress);
+        let answer = match self.accepted(opening, response, started).await {
+            Ok(answer) => answer,
+            Err(outcome) => return outcome,
+        };
+        started.tell(Ok(Arc::clone(response)));
+        self.listen(answer, transcript).await
+    }
+
+    /// Waits for the provider to accept. When that takes longer than the grace, the caller is told
+    /// that the turn has started, and the waiting goes on.
+    async fn accepted(
+        &self,
+        opening: Opening,
+        response: &Arc<Response>,
+        started: &mut Started,
+    ) -> Result<AnswerStream, Outcome> {
+        let mut call = match opening {
+            Opening::Answered(answered) => return answered.map_err(|error| refused(&error)),
+            Opening::Pending(call) => call,
+        };
+        let grace = tokio::time::sleep(self.inner.limits.acceptance_grace);
+        tokio::pin!(grace);
+        loop {
+            tokio::select! {
+                biased;
+                answered = &mut call => return answered.map_err(|error| refused(&error)),
+                reason = self.stopped() => return Err(Outcome::stopped(reason)),
+                () = tokio::time::sleep_until(self.deadline) => return Err(Outcome::timed_out()),
+                () = &mut grace, if !started.is_told() => started.tell(Ok(Arc::clone(response))),
+            }
+        }
+    }
+
+    /// Relays the answer until it ends, fails, is stopped or is too long.
+    async fn listen(&self, mut answer: AnswerStream, transcript: &mut Transcript) -> Outcome {
+        let tools = self.inner.tools();
+        let limits = &self.inner.limits;
+        let mut interrupted = std::pin::pin!(self.interrupted());
+        let mut finished: Option<FinishReason> = None;
+        let mut usage = None;
+        loop {
+            if let Some(reason) = self.was_stopped() {
+                return Outcome::stopped(reason);
+            }
+            let event = match next(&mut answer, interrupted.as_mut()).await {
+                Next::Event(event) => event,
+                Next::End => break,
+                // The model has said all: an error on the way to its usage takes nothing away.
+                Next::Error(_) if finished.is_some() => break,
+                Next::Error(error) => return broken(&error, transcript),
+                Next::Interrupted(outcome) => return outcome,
+            };
+            match event {
+                ProviderEvent::Finished(reason) => {
+                    finished.get_or_insert(reason);
+                }
+                ProviderEvent::Usage(told) => usage = Some(told),
+                _ if finished.is_some() => {}
+                content => {
+                    let mut is_full = false;
+                    let mut emit = |kind| is_full = self.log.push(kind);
+                    if transcript.push(content, &tools, &mut emit).is_err() {
+                        return broken(&ProviderError::Protocol("mixed tool calls"), transcript);
+                    }
+                    if transcript.bytes() > limits.max_answer_bytes {
+                        return Outcome::of(Status::Incomplete(IncompleteReason::MaxOutputTokens));
+                    }
+                    if is_full {
+                        self.make_room().await;
+                    }
+                }
+            }
+        }
+        let status = match finished {
+            Some(FinishReason::Stop | FinishReason::ToolCalls) => Status::Completed,
+            Some(FinishReason::Length) => Status::Incomplete(IncompleteReason::MaxOutputTokens),
+            Some(FinishReason::ContentFilter) => {
+                Status::Incomplete(IncompleteReason::ContentFilter)
+            }
+            None => Status::Incomplete(IncompleteReason::UpstreamDisconnected),
+        };
+        Outcome { status, usage }
+    }
+
+    async fn make_room(&self) {
+        if self.log.wants_saving() {
+            self.inner.save_now.notify_one();
+        }
+        self.log.wait_for_room(self.inner.limits.slow_reader).await;
+    }
+
+    /// Completes when the turn must end although the provider has not.
+    async fn interrupted(&self) -> Outcome {
+        tokio::select! {
+            reason = self.stopped() => Outcome::stopped(reason),
+            () = tokio::time::sleep_until(self.deadline) => Outcome::timed_out(),
+        }
+    }
+}
+
+enum Next {
+    Event(ProviderEvent),
+    End,
+    Error(ProviderError),
+    Interrupted(Outcome),
+}
+
+async fn next(
+    answer: &mut AnswerStream,
+    interrupted: Pin<&mut impl Future<Output = Outcome>>,
+) -> Next {
+    // The provider first: while it has something to say, nothing else is looked at, which is
+    // cheaper. A provider that never waits is stopped by the check before each event.
+    tokio::select! {
+        biased;
+        event = answer.next() => match event {
+            None => Next::End,
+            Some(Ok(event)) => Next::Event(event),
+            Some(Err(error)) => Next::Error(error),
+        },
+        outcome = interrupted => Next::Interrupted(outcome),
+    }
+}
+
+/// A refusal before the answer began.
+fn refused(error: &ProviderError) -> Outcome {
+    log(error);
+    Outcome::of(Status::Failed(failure(error)))
+}
+
+/// An error in the middle of the answer. A broken connection leaves an incomplete answer; anything
+/// else is a failure.
+fn broken(error: &ProviderError, transcript: &Transcript) -> Outcome {
+    log(error);
+    match error {
+        ProviderError::Disconnected(_) if transcript.has_content() => {
+            Outcome::of(Status::Incomplete(IncompleteReason::UpstreamDisconnected))
+        }
+        _ => Outcome::of(Status::Failed(failure(error))),
+    }
+}
+
+fn log(error: &ProviderError) {
+    let error: &dyn std::error::Error = error;
+    tracing::warn!(error, "the provider failed");
+}
+
+/// A provider's error as a caller of ours may know it.
+fn failure(error: &ProviderError) -> Failure {
+    let (code, message) = match error {
+        ProviderError::RateLimited { .. } => (
+            FailureCode::RateLimitExceeded,
+            "the model's provider asks to slow down; try again a little later",
+        ),
+        ProviderError::Unavailable(_) | ProviderError::Disconnected(_) => (
+            FailureCode::ProviderUnavailable,
+            "the model's provider cannot be reached; try again a little later",
+        ),
+        ProviderError::ConnectTimeout => (
+            FailureCode::ProviderConnectTimeout,
+            "the model's provider did not accept the connection in time; try again",
+        ),
+        ProviderError::FirstTokenTimeout => (
+            FailureCode::ProviderFirstTokenTimeout,
+            "the model produced nothing in time; try again",
+        ),
+        ProviderError::IdleTimeout => (
+            FailureCode::ProviderIdleTimeout,
+            "the model stopped in the middle of its answer; what came is stored",
+        ),
+        ProviderError::Authentication => (
+            FailureCode::ProviderAuthentication,
+            "the model's provider refused this server's credentials; tell its operator",
+        ),
+        ProviderError::Rejected { .. } => (
+            FailureCode::ProviderRejected,
+            "the model's provider refused the request; change it before you try again",
+        ),
+        ProviderError::ContextLengthExceeded => (
+            FailureCode::ContextLengthExceeded,
+            "the prompt is too long for the model; shorten the new items or the instructions",
+        ),
+        ProviderError::Protocol(_) => (
+            FailureCode::ProviderProtocol,
+            "the model's provider answered in a form that is not its protocol",
+        ),
+        ProviderError::Failed => (
+            FailureCode::ProviderError,
+            "the model's provider reported an error; what came before is stored",
+        ),
+    };
+    Failure { code, message: message.to_owned() }
+}
