@@ -37,7 +37,9 @@ impl Run {
             Status::Completed => ItemStatus::Completed,
             _ => ItemStatus::Incomplete,
         };
-        transcript.close(item_status, &self.inner.tools(), &mut |kind| self.log.push(kind));
+        transcript.close(item_status, &self.inner.tools(), &mut |kind| {
+            self.log.push(kind);
+        });
         let output = transcript.into_output();
         let usage = outcome.usage.unwrap_or_else(|| self.estimate(input_tokens, &output));
         let ended = Ended {

@@ -1,0 +1,307 @@
+//! The streaming events of the Open Responses specification, which OpenAI's clients read too.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use loquat_domain::{
+    Ended, Event, EventKind, Failure, ItemId, ItemKind, Response, Status, StreamKind,
+};
+use serde::Serialize;
+
+use super::{Encode, SSE_DONE, SSE_HEARTBEAT, Step, sse_frame};
+use crate::{
+    error::ErrorObject,
+    wire::{
+        item::{ItemBody, PartBody},
+        response::ResponseBody,
+    },
+};
+
+/// How pieces of a model's thoughts are named: the two specifications differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum ReasoningEvents {
+    /// `response.reasoning.delta`
+    #[default]
+    OpenResponses,
+    /// `response.reasoning_text.delta`
+    OpenAi,
+}
+
+/// Encodes a turn as `/v1/responses` streams it.
+pub(crate) struct ResponsesEncoder {
+    response: Arc<Response>,
+    reasoning: ReasoningEvents,
+    /// Text form of the id of the item that is being produced.
+    item: Option<(ItemId, String)>,
+}
+
+impl ResponsesEncoder {
+    pub(crate) fn new(response: Arc<Response>, reasoning: ReasoningEvents) -> Self {
+        Self { response, reasoning, item: None }
+    }
+
+    fn lifecycle(&self, sequence: u64, name: &'static str, out: &mut Vec<u8>) {
+        let response = ResponseBody::new(&self.response, &[]);
+        sse_frame(Some(name), &Lifecycle { kind: name, sequence_number: sequence, response }, out);
+    }
+
+    fn item_id(&mut self, id: ItemId, kind: ItemKind) -> &str {
+        let (known, text) = self.item.get_or_insert_with(|| (id, id.of_kind(kind).to_string()));
+        if *known != id {
+            *known = id;
+            text.clear();
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{}", id.of_kind(kind));
+        }
+        text
+    }
+
+    /// The frames of an event that is about an item's text.
+    fn text(&mut self, sequence: u64, at: At, what: &What<'_>, out: &mut Vec<u8>) {
+        let names = Names::of(at.kind, self.reasoning);
+        let body = TextEvent {
+            kind: match what {
+                What::Delta(_) => names.delta,
+                What::Done { .. } => names.done,
+            },
+            sequence_number: sequence,
+            item_id: self.item_id(at.id, item_kind(at.kind)),
+            output_index: at.output,
+            content_index: (at.kind != StreamKind::Arguments).then_some(at.part),
+            delta: match what {
+                What::Delta(delta) => Some(delta),
+                What::Done { .. } => None,
+            },
+            text: what.done_if(matches!(at.kind, StreamKind::Text | StreamKind::Reasoning)),
+            refusal: what.done_if(at.kind == StreamKind::Refusal),
+            arguments: what.done_if(at.kind == StreamKind::Arguments),
+            name: match what {
+                What::Done { name, .. } if at.kind == StreamKind::Arguments => Some(name),
+                _ => None,
+            },
+            logprobs: (at.kind == StreamKind::Text).then_some([]),
+        };
+        sse_frame(Some(body.kind), &body, out);
+    }
+
+    fn part(&mut self, sequence: u64, name: &'static str, at: At, text: &str, out: &mut Vec<u8>) {
+        let body = PartEvent {
+            kind: name,
+            sequence_number: sequence,
+            item_id: self.item_id(at.id, item_kind(at.kind)),
+            output_index: at.output,
+            content_index: at.part,
+            part: match at.kind {
+                StreamKind::Refusal => PartBody::refusal(text),
+                StreamKind::Reasoning => PartBody::reasoning_text(text),
+                StreamKind::Text | StreamKind::Arguments => PartBody::output_text(text),
+            },
+        };
+        sse_frame(Some(name), &body, out);
+    }
+}
+
+impl Encode for ResponsesEncoder {
+    fn encode(&mut self, event: &Event, out: &mut Vec<u8>) -> Step {
+        let sequence = event.sequence;
+        match &event.kind {
+            EventKind::Created => self.lifecycle(sequence, "response.created", out),
+            EventKind::InProgress => self.lifecycle(sequence, "response.in_progress", out),
+            EventKind::ItemAdded { output, id, start } => {
+                let name = "response.output_item.added";
+                let item = ItemBody::started(*id, start);
+                item_event(sequence, name, *output, item, out);
+            }
+            EventKind::ItemDone { output, item } => {
+                let name = "response.output_item.done";
+                item_event(sequence, name, *output, ItemBody::from(item.as_ref()), out);
+            }
+            EventKind::PartAdded { output, id, part, kind } => {
+                let at = At { output: *output, id: *id, part: *part, kind: *kind };
+                self.part(sequence, "response.content_part.added", at, "", out);
+            }
+            EventKind::PartDone { output, id, part, kind, text } => {
+                let at = At { output: *output, id: *id, part: *part, kind: *kind };
+                self.part(sequence, "response.content_part.done", at, text, out);
+            }
+            EventKind::Delta { output, id, part, kind, text } => {
+                let at = At { output: *output, id: *id, part: *part, kind: *kind };
+                self.text(sequence, at, &What::Delta(text), out);
+            }
+            EventKind::TextDone { output, id, part, kind, text, name } => {
+                let at = At { output: *output, id: *id, part: *part, kind: *kind };
+                self.text(sequence, at, &What::Done { text, name }, out);
+            }
+            EventKind::Failed(failure) => error_event(sequence, failure, out),
+            EventKind::Ended(ended) => {
+                terminal(sequence, ended, out);
+                return Step::Last;
+            }
+        }
+        Step::More
+    }
+
+    fn heartbeat(&self) -> Option<&'static [u8]> {
+        Some(SSE_HEARTBEAT)
+    }
+}
+
+fn terminal(sequence: u64, ended: &Ended, out: &mut Vec<u8>) {
+    let name = match ended.response.status {
+        Status::Completed => "response.completed",
+        Status::Failed(_) => "response.failed",
+        // Neither specification has an event for a stopped response. Its status says `cancelled`.
+        Status::Incomplete(_) | Status::Cancelled | Status::InProgress => "response.incomplete",
+    };
+    let response = ResponseBody::new(&ended.response, &ended.output);
+    sse_frame(Some(name), &Lifecycle { kind: name, sequence_number: sequence, response }, out);
+    out.extend_from_slice(SSE_DONE);
+}
+
+fn item_event(
+    sequence: u64,
+    name: &'static str,
+    output_index: u32,
+    item: ItemBody,
+    out: &mut Vec<u8>,
+) {
+    let body = ItemEvent { kind: name, sequence_number: sequence, output_index, item };
+    sse_frame(Some(name), &body, out);
+}
+
+/// Both shapes at once: flat for OpenAI's schema, nested for the specification's.
+fn error_event(sequence: u64, failure: &Failure, out: &mut Vec<u8>) {
+    let error = ErrorObject::from(failure);
+    let body = ErrorEvent {
+        kind: "error",
+        sequence_number: sequence,
+        code: failure.code.as_str(),
+        message: &failure.message,
+        param: None,
+        error: &error,
+    };
+    sse_frame(Some("error"), &body, out);
+}
+
+/// Where a text is.
+#[derive(Clone, Copy)]
+struct At {
+    output: u32,
+    id: ItemId,
+    part: u32,
+    kind: StreamKind,
+}
+
+/// What is said of a text.
+enum What<'a> {
+    Delta(&'a str),
+    Done { text: &'a str, name: &'a str },
+}
+
+impl<'a> What<'a> {
+    fn done_if(&self, applies: bool) -> Option<&'a str> {
+        match self {
+            Self::Done { text, .. } if applies => Some(text),
+            _ => None,
+        }
+    }
+}
+
+struct Names {
+    delta: &'static str,
+    done: &'static str,
+}
+
+impl Names {
+    const fn of(kind: StreamKind, reasoning: ReasoningEvents) -> Self {
+        match (kind, reasoning) {
+            (StreamKind::Text, _) => Self {
+                delta: "response.output_text.delta",
+                done: "response.output_text.done",
+            },
+            (StreamKind::Refusal, _) => {
+                Self { delta: "response.refusal.delta", done: "response.refusal.done" }
+            }
+            (StreamKind::Arguments, _) => Self {
+                delta: "response.function_call_arguments.delta",
+                done: "response.function_call_arguments.done",
+            },
+            (StreamKind::Reasoning, ReasoningEvents::OpenResponses) => {
+                Self { delta: "response.reasoning.delta", done: "response.reasoning.done" }
+            }
+            (StreamKind::Reasoning, ReasoningEvents::OpenAi) => Self {
+                delta: "response.reasoning_text.delta",
+                done: "response.reasoning_text.done",
+            },
+        }
+    }
+}
+
+const fn item_kind(kind: StreamKind) -> ItemKind {
+    match kind {
+        StreamKind::Text | StreamKind::Refusal => ItemKind::Message,
+        StreamKind::Reasoning => ItemKind::Reasoning,
+        StreamKind::Arguments => ItemKind::FunctionCall,
+    }
+}
+
+#[derive(Serialize)]
+struct Lifecycle<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    sequence_number: u64,
+    response: ResponseBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ItemEvent {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    sequence_number: u64,
+    output_index: u32,
+    item: ItemBody,
+}
+
+#[derive(Serialize)]
+struct PartEvent<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    sequence_number: u64,
+    item_id: &'a str,
+    output_index: u32,
+    content_index: u32,
+    part: PartBody,
+}
+
+#[derive(Serialize)]
+struct TextEvent<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    sequence_number: u64,
+    item_id: &'a str,
+    output_index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delta: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arguments: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<[(); 0]>,
+}
+
+#[derive(Serialize)]
+struct ErrorEvent<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    sequence_number: u64,
+    code: &'static str,
+    message: &'a str,
+    param: Option<&'static str>,
+    error: &'a ErrorObject,
+}
