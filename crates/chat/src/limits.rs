@@ -42,7 +42,7 @@ impl Default for Limits {
             max_answer_bytes: 2 * 1024 * 1024,
             log_window_bytes: 64 * 1024,
             slow_reader: Duration::from_secs(30),
-            turn_timeout: Duration::from_secs(600),
+            turn_timeout: Duration::from_mins(10),
             acceptance_grace: Duration::from_secs(2),
             checkpoint_interval: Duration::from_millis(250),
             checkpoint_age: Duration::from_secs(1),

@@ -67,7 +67,7 @@ impl ChatService {
             log,
             stop: Arc::default(),
         };
-        inner.spawn_turn(run.to_the_end(request, Started(Some(started))));
+        inner.spawn_turn(run.complete(request, Started(Some(started))));
         let response = answer.await.unwrap_or(Err(ChatError::Internal))?;
         Ok(Turn { response, events })
     }
@@ -101,7 +101,7 @@ struct Run {
 }
 
 impl Run {
-    async fn to_the_end(self, request: TurnRequest, mut started: Started) {
+    async fn complete(self, request: TurnRequest, mut started: Started) {
         let store = request.store;
         let begun = tokio::select! {
             // Nobody waits for it any more and nothing is stored yet, or will be by this future.

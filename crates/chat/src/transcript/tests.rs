@@ -21,7 +21,8 @@ fn response() -> ResponseId {
 fn record(pieces: &[ProviderEvent], end: Option<ItemStatus>) -> Recorded {
     let tools = Tools { ids: &SystemIds, clock: &SystemClock, counter: &Estimate };
     let mut events: Vec<Event> = Vec::new();
-    let mut emit = |kind| events.push(Event { sequence: events.len() as u64, kind });
+    let mut emit =
+        |kind| events.push(Event { sequence: u64::try_from(events.len()).unwrap(), kind });
     let mut transcript = Transcript::new(response());
     for piece in pieces {
         transcript.push(piece.clone(), &tools, &mut emit).expect("the calls are not mixed");

@@ -120,7 +120,10 @@ impl Run {
                         return Outcome::of(Status::Incomplete(IncompleteReason::MaxOutputTokens));
                     }
                     if is_full {
-                        self.make_room().await;
+                        tokio::select! {
+                            () = self.make_room() => {}
+                            outcome = interrupted.as_mut() => return outcome,
+                        }
                     }
                 }
             }

@@ -17,8 +17,8 @@ enum Entry {
 fn history(entries: &[Entry]) -> Vec<StoredItem> {
     entries
         .iter()
-        .enumerate()
-        .map(|(at, entry)| {
+        .zip(0_i64..)
+        .map(|(entry, at)| {
             let (content, tokens) = match entry {
                 Entry::Said(tokens) => {
                     (ItemContent::Message(Message::text(Role::User, format!("{at}"))), *tokens)
@@ -26,9 +26,9 @@ fn history(entries: &[Entry]) -> Vec<StoredItem> {
                 Entry::Call(id, tokens) => (call(*id), *tokens),
                 Entry::Output(id, tokens) => (output(*id), *tokens),
             };
-            let id = ItemId::from_uuid(Uuid::from_u128(at as u128 + 1));
+            let id = ItemId::from_uuid(Uuid::from_u64_pair(0, at.unsigned_abs() + 1));
             StoredItem {
-                position: at as i64,
+                position: at,
                 item: Item {
                     id,
                     response: None,
