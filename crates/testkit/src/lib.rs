@@ -5,3 +5,16 @@
 //! **Invariant**: nothing but tests depends on this crate, and nothing here sleeps to wait for
 //! something to happen.
 
+mod clock;
+mod ids;
+mod memory_store;
+pub mod store_conformance;
+mod upstream;
+
+pub use clock::FakeClock;
+pub use ids::FakeIds;
+pub use memory_store::{HeldCall, MemoryStore, StoreCall};
+pub use upstream::{
+    ClosedBy, Framing, ScriptedUpstream, UpstreamClosed, UpstreamRequest, UpstreamScript,
+    UpstreamStep,
+};

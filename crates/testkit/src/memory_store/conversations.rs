@@ -1,0 +1,172 @@
+//! What people see and edit.
+
+use async_trait::async_trait;
+use loquat_domain::{
+    Conversation, ConversationId, Item, ItemId, Order, Page, PageRequest, Scope, StoredItem,
+    Timestamp,
+};
+use loquat_store::{Archived, ConversationPatch, ConversationStore, StoreError};
+
+use super::{MemoryStore, StoreCall};
+
+#[async_trait]
+impl ConversationStore for MemoryStore {
+    async fn create_conversation(
+        &self,
+        scope: &Scope,
+        conversation: Conversation,
+        items: Vec<Item>,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.enter(StoreCall::CreateConversation).await?;
+        let tenant = tables.of(&scope.tenant);
+        tenant.check_new(&items)?;
+        let id = conversation.id;
+        tenant.add_conversation(&scope.user, conversation, true)?;
+        tenant.extend_active_branch(id, items);
+        Ok(())
+    }
+
+    async fn conversation(
+        &self,
+        scope: &Scope,
+        id: ConversationId,
+    ) -> Result<Conversation, StoreError> {
+        let mut tables = self.enter(StoreCall::Conversation).await?;
+        Ok(tables.of(&scope.tenant).listed(&scope.user, id)?.conversation.clone())
+    }
+
+    async fn conversations(
+        &self,
+        scope: &Scope,
+        archived: Archived,
+        page: PageRequest<ConversationId>,
+    ) -> Result<Page<Conversation>, StoreError> {
+        let mut tables = self.enter(StoreCall::Conversations).await?;
+        let mut own: Vec<&Conversation> = tables
+            .of(&scope.tenant)
+            .conversations
+            .values()
+            .filter(|row| row.listed && row.user == scope.user)
+            .map(|row| &row.conversation)
+            .collect();
+        own.sort_by_key(|conversation| (conversation.created_at, conversation.id));
+        // The cursor is looked for before the filter: an entry that was archived while somebody
+        // pages still marks where that reader was.
+        let following = following(own, |conversation| conversation.id, page)?;
+        let shown = following.filter(|conversation| match archived {
+            Archived::Only => conversation.archived,
+            Archived::Without => !conversation.archived,
+            Archived::Both => true,
+        });
+        Ok(Page::from_read_ahead(shown.cloned().collect(), page.limit))
+    }
+
+    async fn update_conversation(
+        &self,
+        scope: &Scope,
+        id: ConversationId,
+        patch: ConversationPatch,
+        now: Timestamp,
+    ) -> Result<Conversation, StoreError> {
+        let mut tables = self.enter(StoreCall::UpdateConversation).await?;
+        let conversation = &mut tables.of(&scope.tenant).listed_mut(&scope.user, id)?.conversation;
+        conversation.title = patch.title.unwrap_or_else(|| conversation.title.take());
+        if let Some(metadata) = patch.metadata {
+            conversation.metadata = metadata;
+        }
+        conversation.archived = patch.archived.unwrap_or(conversation.archived);
+        conversation.updated_at = now;
+        Ok(conversation.clone())
+    }
+
+    async fn delete_conversation(
+        &self,
+        scope: &Scope,
+        id: ConversationId,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.enter(StoreCall::DeleteConversation).await?;
+        let tenant = tables.of(&scope.tenant);
+        tenant.listed(&scope.user, id)?;
+        tenant.remove_conversation(id);
+        Ok(())
+    }
+
+    async fn items(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        page: PageRequest<ItemId>,
+    ) -> Result<Page<StoredItem>, StoreError> {
+        let mut tables = self.enter(StoreCall::Items).await?;
+        let tenant = tables.of(&scope.tenant);
+        let leaf = tenant.listed(&scope.user, conversation)?.leaf;
+        let mut active: Vec<&StoredItem> = tenant.branch(leaf).map(|row| &row.stored).collect();
+        active.reverse();
+        let following = following(active, |stored| stored.item.id, page)?;
+        Ok(Page::from_read_ahead(following.cloned().collect(), page.limit))
+    }
+
+    async fn item(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        item: ItemId,
+    ) -> Result<StoredItem, StoreError> {
+        let mut tables = self.enter(StoreCall::Item).await?;
+        let tenant = tables.of(&scope.tenant);
+        tenant.listed(&scope.user, conversation)?;
+        Ok(tenant.item(conversation, item)?.stored.clone())
+    }
+
+    async fn append_items(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        items: Vec<Item>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.enter(StoreCall::AppendItems).await?;
+        let tenant = tables.of(&scope.tenant);
+        tenant.check_unlocked(tenant.listed(&scope.user, conversation)?, self.clock.now())?;
+        tenant.check_new(&items)?;
+        tenant.extend_active_branch(conversation, items);
+        tenant.listed_mut(&scope.user, conversation)?.conversation.updated_at = now;
+        Ok(())
+    }
+
+    async fn delete_item(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        item: ItemId,
+        now: Timestamp,
+    ) -> Result<Conversation, StoreError> {
+        let mut tables = self.enter(StoreCall::DeleteItem).await?;
+        let tenant = tables.of(&scope.tenant);
+        tenant.check_unlocked(tenant.listed(&scope.user, conversation)?, self.clock.now())?;
+        tenant.item(conversation, item)?;
+        tenant.unlink(item);
+        let row = tenant.listed_mut(&scope.user, conversation)?;
+        row.conversation.updated_at = now;
+        Ok(row.conversation.clone())
+    }
+}
+
+/// What comes after the page's cursor, in the page's order, of a list that is oldest first.
+fn following<T, Id: PartialEq>(
+    mut list: Vec<&T>,
+    id: impl Fn(&T) -> Id,
+    page: PageRequest<Id>,
+) -> Result<impl Iterator<Item = &T>, StoreError> {
+    if page.order == Order::Descending {
+        list.reverse();
+    }
+    let seen = match page.after {
+        None => 0,
+        Some(after) => {
+            let cursor = list.iter().position(|entry| id(entry) == after);
+            cursor.ok_or(StoreError::CursorNotFound)? + 1
+        }
+    };
+    Ok(list.into_iter().skip(seen))
+}

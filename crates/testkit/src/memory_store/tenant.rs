@@ -1,0 +1,243 @@
+//! The rows of one tenant, and what both ports do with them.
+
+use std::collections::{HashMap, HashSet, hash_map::Entry};
+
+use loquat_domain::{
+    Conversation, ConversationId, Event, Item, ItemId, RawJson, Response, ResponseId, StoredItem,
+    Timestamp, UserId,
+};
+use loquat_store::{CheckpointLog, StoreError, json};
+
+#[derive(Debug, Default)]
+pub(super) struct Tenant {
+    pub(super) conversations: HashMap<ConversationId, ConversationRow>,
+    pub(super) items: HashMap<ItemId, ItemRow>,
+    pub(super) responses: HashMap<ResponseId, ResponseRow>,
+}
+
+#[derive(Debug)]
+pub(super) struct ConversationRow {
+    pub(super) user: UserId,
+    pub(super) conversation: Conversation,
+    pub(super) listed: bool,
+    /// End of the active branch; an implicit conversation has none.
+    pub(super) leaf: Option<ItemId>,
+    /// The last turn that took the lock. It holds it while it runs and its lease lasts.
+    pub(super) turn: Option<ResponseId>,
+}
+
+#[derive(Debug)]
+pub(super) struct ItemRow {
+    pub(super) conversation: ConversationId,
+    pub(super) parent: Option<ItemId>,
+    /// The response that took the item as input or produced it.
+    pub(super) owner: Option<ResponseId>,
+    pub(super) stored: StoredItem,
+}
+
+#[derive(Debug)]
+pub(super) struct ResponseRow {
+    pub(super) user: UserId,
+    pub(super) conversation: ConversationId,
+    pub(super) response: Response,
+    pub(super) receipt: RawJson,
+    /// The response's last item: of its input while it runs, of its output afterwards; the place
+    /// that it continues while it has neither.
+    pub(super) leaf: Option<ItemId>,
+    pub(super) output: Vec<ItemId>,
+    pub(super) lease_until: Timestamp,
+    /// Every run of events that was checkpointed.
+    pub(super) log: Vec<CheckpointLog>,
+}
+
+impl ResponseRow {
+    pub(super) fn is_running(&self) -> bool {
+        !self.response.status.is_terminal()
+    }
+
+    /// What the turn has emitted, as far as it was checkpointed without a gap. A run that comes
+    /// twice, because the answer to the first call was lost, counts once.
+    pub(super) fn events(&self) -> Result<Vec<Event>, StoreError> {
+        let mut kept = Vec::new();
+        for run in &self.log {
+            kept.extend(json::decode_events(&run.events)?);
+        }
+        kept.sort_by_key(|event| event.sequence);
+        kept.dedup_by_key(|event| event.sequence);
+        let in_place = |(at, event): &(u64, Event)| *at == event.sequence;
+        Ok((0..).zip(kept).take_while(in_place).map(|(_, event)| event).collect())
+    }
+}
+
+impl Tenant {
+    /// A conversation of the user, listed or implicit.
+    pub(super) fn conversation(
+        &self,
+        user: &UserId,
+        id: ConversationId,
+    ) -> Result<&ConversationRow, StoreError> {
+        self.conversations.get(&id).filter(|row| row.user == *user).ok_or(StoreError::NotFound)
+    }
+
+    /// A conversation that the user sees.
+    pub(super) fn listed(
+        &self,
+        user: &UserId,
+        id: ConversationId,
+    ) -> Result<&ConversationRow, StoreError> {
+        self.conversation(user, id)
+            .and_then(|row| row.listed.then_some(row).ok_or(StoreError::NotFound))
+    }
+
+    pub(super) fn listed_mut(
+        &mut self,
+        user: &UserId,
+        id: ConversationId,
+    ) -> Result<&mut ConversationRow, StoreError> {
+        self.conversations
+            .get_mut(&id)
+            .filter(|row| row.user == *user && row.listed)
+            .ok_or(StoreError::NotFound)
+    }
+
+    pub(super) fn add_conversation(
+        &mut self,
+        user: &UserId,
+        conversation: Conversation,
+        listed: bool,
+    ) -> Result<(), StoreError> {
+        match self.conversations.entry(conversation.id) {
+            Entry::Occupied(_) => Err(StoreError::Conflict),
+            Entry::Vacant(free) => {
+                let user = user.clone();
+                free.insert(ConversationRow { user, conversation, listed, leaf: None, turn: None });
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn response(
+        &self,
+        user: &UserId,
+        id: ResponseId,
+    ) -> Result<&ResponseRow, StoreError> {
+        self.responses.get(&id).filter(|row| row.user == *user).ok_or(StoreError::NotFound)
+    }
+
+    pub(super) fn item(
+        &self,
+        conversation: ConversationId,
+        id: ItemId,
+    ) -> Result<&ItemRow, StoreError> {
+        self.items
+            .get(&id)
+            .filter(|row| row.conversation == conversation)
+            .ok_or(StoreError::NotFound)
+    }
+
+    /// The branch that ends at `leaf`, newest first.
+    pub(super) fn branch(&self, leaf: Option<ItemId>) -> impl Iterator<Item = &ItemRow> {
+        let row = |id: Option<ItemId>| id.and_then(|id| self.items.get(&id));
+        std::iter::successors(row(leaf), move |item| row(item.parent))
+    }
+
+    /// The turn that holds the conversation's lock or held it last, while it runs.
+    pub(super) fn turn(&self, conversation: &ConversationRow) -> Option<&ResponseRow> {
+        conversation.turn.and_then(|id| self.responses.get(&id)).filter(|row| row.is_running())
+    }
+
+    pub(super) fn check_unlocked(
+        &self,
+        conversation: &ConversationRow,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        match self.turn(conversation) {
+            Some(turn) if turn.lease_until > now => Err(StoreError::Locked),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses ids that are taken, also by one another.
+    pub(super) fn check_new(&self, items: &[Item]) -> Result<(), StoreError> {
+        let mut seen = HashSet::new();
+        let fresh = |item: &Item| !self.items.contains_key(&item.id) && seen.insert(item.id);
+        if items.iter().all(fresh) { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    /// Puts checked items after `parent`, in order, and returns the last item of the branch then.
+    pub(super) fn attach(
+        &mut self,
+        conversation: ConversationId,
+        mut parent: Option<ItemId>,
+        owner: Option<ResponseId>,
+        items: Vec<Item>,
+    ) -> Option<ItemId> {
+        for item in items {
+            let before = parent.and_then(|id| self.items.get(&id)).map(|row| row.stored.position);
+            let stored = StoredItem { position: before.map_or(0, |position| position + 1), item };
+            let id = stored.item.id;
+            self.items.insert(id, ItemRow { conversation, parent, owner, stored });
+            parent = Some(id);
+        }
+        parent
+    }
+
+    /// Puts checked items at the end of a listed conversation's active branch.
+    pub(super) fn extend_active_branch(&mut self, id: ConversationId, items: Vec<Item>) {
+        let leaf = self.conversations.get(&id).and_then(|row| row.leaf);
+        let leaf = self.attach(id, leaf, None, items);
+        if let Some(row) = self.conversations.get_mut(&id) {
+            row.leaf = leaf;
+        }
+    }
+
+    /// Takes one item out; what pointed at it points at its predecessor.
+    pub(super) fn unlink(&mut self, id: ItemId) {
+        let Some(gone) = self.items.remove(&id) else { return };
+        let relink = |pointer: &mut Option<ItemId>| {
+            if *pointer == Some(id) {
+                *pointer = gone.parent;
+            }
+        };
+        self.items.values_mut().for_each(|row| relink(&mut row.parent));
+        self.conversations.values_mut().for_each(|row| relink(&mut row.leaf));
+        for response in self.responses.values_mut() {
+            relink(&mut response.leaf);
+            response.output.retain(|output| *output != id);
+        }
+    }
+
+    /// Takes a response away. In an implicit conversation the items at the end of its branch go
+    /// with it, as far as no other response owns or continues them.
+    pub(super) fn remove_response(&mut self, id: ResponseId) {
+        let Some(gone) = self.responses.remove(&id) else { return };
+        let Some(home) = self.conversations.get_mut(&gone.conversation) else { return };
+        if home.turn == Some(id) {
+            home.turn = None;
+        }
+        if !home.listed {
+            self.prune(gone.leaf);
+        }
+    }
+
+    fn prune(&mut self, mut end: Option<ItemId>) {
+        while let Some((id, row)) = end.and_then(|id| self.items.get_key_value(&id)) {
+            let id = *id;
+            let kept = row.owner.is_some_and(|owner| self.responses.contains_key(&owner))
+                || self.items.values().any(|later| later.parent == Some(id))
+                || self.responses.values().any(|response| response.leaf == Some(id));
+            if kept {
+                return;
+            }
+            end = row.parent;
+            self.items.remove(&id);
+        }
+    }
+
+    /// Takes a conversation away with everything below it.
+    pub(super) fn remove_conversation(&mut self, id: ConversationId) {
+        self.conversations.remove(&id);
+        self.items.retain(|_, row| row.conversation != id);
+        self.responses.retain(|_, row| row.conversation != id);
+    }
+}

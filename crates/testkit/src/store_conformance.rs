@@ -1,0 +1,173 @@
+//! What every store does, as tests that every store runs: see
+//! [`store_conformance!`](crate::store_conformance!).
+//!
+//! Each scenario is a function of an empty store and panics where the store breaks a promise of
+//! its ports. Scenarios know nothing of a store but the ports.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a scenario is a test: it panics where the store is wrong"
+)]
+
+mod begin;
+mod conversations;
+mod deletion;
+mod fidelity;
+mod finish;
+mod history;
+mod items;
+mod leases;
+mod lists;
+mod person;
+mod responses;
+mod strangers;
+mod things;
+
+use loquat_store::{ConversationStore, TurnStore};
+
+/// Both store ports in one object: what the suite runs on.
+pub trait Store: ConversationStore + TurnStore {}
+
+impl<T: ConversationStore + TurnStore> Store for T {}
+
+/// Runs the conformance suite on a store: expands to one `#[tokio::test]` per scenario, so that no
+/// store can forget one.
+///
+/// `$fixture` is an expression that yields a future of a pair: an empty store, and whatever must
+/// live as long as it does (a temporary directory, or nothing). It is evaluated anew for each
+/// scenario. The calling crate needs tokio with its `macros` and `rt` features.
+///
+/// Leases are let run out by giving them no duration: a lease of zero has run out at once. So the
+/// suite needs no power over the store's clock.
+///
+/// ```
+/// loquat_testkit::store_conformance!(async { (loquat_testkit::MemoryStore::default(), ()) });
+/// ```
+#[macro_export]
+macro_rules! store_conformance {
+    ($fixture:expr) => {
+        $crate::store_conformance!(@each tests ($fixture));
+    };
+    (@tests ($fixture:expr) $($scenario:ident)+) => {$(
+        #[tokio::test]
+        async fn $scenario() {
+            let (store, _guard) = $fixture.await;
+            $crate::store_conformance::$scenario(&store).await;
+        }
+    )+};
+    // The suite's own module exports by the same list. A scenario that is missing here is dead
+    // code, and does not compile.
+    (@exports () $($scenario:ident)+) => {
+        pub use scenarios::{$($scenario,)+};
+    };
+    (@each $use:ident $arguments:tt) => {
+        $crate::store_conformance!(@$use $arguments
+            a_conversation_does_not_exist_for_a_stranger
+            a_turn_does_not_exist_for_a_stranger
+            an_implicit_conversation_does_not_exist_for_a_stranger
+            a_stranger_cannot_checkpoint_a_turn
+            a_cursor_of_a_stranger_is_no_cursor
+            two_tenants_may_use_the_same_ids
+            an_item_belongs_to_one_conversation
+            a_conversation_comes_back_as_it_was_made
+            an_update_changes_only_what_it_names
+            an_implicit_conversation_does_not_exist_for_people
+            creating_with_a_taken_id_is_a_conflict_and_leaves_nothing
+            appending_a_taken_id_is_a_conflict_and_appends_nothing
+            a_turn_with_a_taken_id_is_a_conflict_and_leaves_nothing
+            an_output_with_a_taken_id_is_a_conflict_and_the_turn_goes_on
+            conversations_are_listed_by_their_time_of_creation
+            conversations_of_one_moment_are_listed_by_id
+            paging_visits_each_conversation_once
+            a_page_knows_whether_more_conversations_follow
+            paging_conversations_goes_on_under_inserts_and_deletes
+            archived_conversations_are_listed_apart
+            a_cursor_that_was_archived_meanwhile_keeps_its_place
+            a_deleted_conversation_is_no_cursor
+            paging_visits_each_item_once
+            a_page_knows_whether_more_items_follow
+            positions_rise_strictly
+            appended_items_follow_in_order
+            paging_items_goes_on_under_appends_and_deletes
+            a_cursor_off_the_active_branch_is_refused
+            a_running_turn_locks_the_items
+            a_deleted_item_leaves_no_gap
+            a_deleted_leaf_leaves_its_predecessor_as_the_end
+            a_deleted_root_leaves_its_successor_as_the_root
+            a_deleted_fork_leaves_both_branches
+            an_item_of_an_old_branch_can_be_deleted
+            a_response_outlives_its_deleted_items
+            deleting_a_conversation_deletes_everything_below_it
+            a_running_turn_does_not_bring_its_conversation_back
+            a_deleted_turn_cannot_end
+            a_response_is_deleted_once
+            a_history_stops_at_the_token_budget
+            a_history_shows_items_as_they_are_stored
+            a_history_adds_up_the_largest_counts
+            an_empty_conversation_has_an_empty_history
+            a_history_of_a_long_conversation_reads_only_what_fits
+            a_history_ends_at_the_response_that_it_starts_from
+            a_head_says_where_it_is_and_whether_a_turn_runs
+            an_unknown_start_has_no_history
+            a_turn_begins_a_new_listed_conversation
+            a_turn_begins_a_new_implicit_conversation
+            a_turn_extends_the_active_branch
+            a_turn_after_an_earlier_item_makes_a_new_active_branch
+            a_turn_after_nothing_starts_a_new_root
+            an_old_branch_can_be_taken_up_again
+            a_turn_without_input_answers_its_place
+            a_second_turn_in_a_listed_conversation_is_locked_out
+            a_turn_at_an_end_that_has_moved_is_a_conflict
+            a_turn_after_an_item_that_is_gone_is_not_found
+            of_two_racing_turns_in_a_listed_conversation_one_begins
+            two_continuations_of_one_implicit_response_both_succeed
+            an_end_stores_the_output_and_frees_the_conversation
+            an_end_without_output_is_an_end
+            every_terminal_status_comes_back_as_it_was_stored
+            counted_usage_stays_counted
+            a_turn_ends_once
+            of_two_racing_ends_one_counts
+            a_late_end_keeps_the_active_branch_and_the_lock
+            a_lease_that_has_run_out_locks_nothing
+            stale_turns_are_exactly_those_whose_lease_ran_out
+            stale_turns_come_oldest_first_and_no_more_than_asked_for
+            a_checkpoint_renews_the_lease
+            one_checkpoint_call_serves_many_turns
+            a_stale_turn_brings_its_events
+            a_checkpoint_that_comes_again_counts_once
+            the_events_of_a_stale_turn_end_at_the_first_gap
+            a_checkpoint_after_the_end_changes_nothing
+            a_stale_turn_can_be_ended
+            a_chain_of_responses_has_one_history
+            a_running_response_has_no_output_yet
+            a_receipt_comes_back_byte_for_byte
+            a_deleted_response_leaves_its_items_in_a_listed_conversation
+            deleting_a_running_response_frees_its_conversation
+            deleting_an_ended_response_keeps_the_lock_of_the_running_one
+            a_deleted_response_that_is_continued_leaves_its_items
+            a_deleted_response_that_nothing_continues_takes_its_items_along
+            a_deleted_running_response_takes_its_question_along
+            deleting_one_continuation_leaves_the_other
+            a_deleted_response_is_gone_for_good
+            any_text_comes_back_byte_for_byte
+            every_kind_of_content_comes_back_as_it_was_stored
+            every_field_of_an_item_comes_back
+            times_keep_their_microseconds
+            titles_and_metadata_come_back_byte_for_byte
+            settings_come_back_as_they_were_given
+            a_response_keeps_its_links
+            a_store_that_works_answers_a_ping
+        );
+    };
+}
+
+mod scenarios {
+    pub use super::{
+        begin::*, conversations::*, deletion::*, fidelity::*, finish::*, history::*, items::*,
+        leases::*, lists::*, responses::*, strangers::*,
+    };
+}
+
+store_conformance!(@each exports ());

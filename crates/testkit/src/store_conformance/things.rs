@@ -1,0 +1,122 @@
+//! What scenarios put into a store.
+
+use std::sync::LazyLock;
+
+use loquat_domain::{
+    Conversation, ConversationId, Item, ItemContent, ItemId, ItemStatus, Message, Metadata, Order,
+    PageLimit, PageRequest, Part, RawJson, Response, ResponseId, Role, Scope, Settings, Status,
+    TenantId, Timestamp, Usage, UserId,
+};
+
+use crate::FakeIds;
+
+/// One source for all scenarios of a process: ids never meet by accident, also where stores share
+/// a database.
+static IDS: LazyLock<FakeIds> = LazyLock::new(FakeIds::new);
+
+pub(super) fn conversation_id() -> ConversationId {
+    ConversationId::from_uuid(IDS.next_id())
+}
+
+pub(super) fn item_id() -> ItemId {
+    ItemId::from_uuid(IDS.next_id())
+}
+
+pub(super) fn response_id() -> ResponseId {
+    ResponseId::from_uuid(IDS.next_id())
+}
+
+pub(super) fn scope(tenant: &str, user: &str) -> Scope {
+    Scope { tenant: TenantId::new(tenant).unwrap(), user: UserId::new(user).unwrap() }
+}
+
+/// The n-th of a row of moments, a little more than a second apart; none is a whole millisecond.
+pub(super) fn moment(n: i64) -> Timestamp {
+    Timestamp::from_micros(1_760_000_000_000_007 + n * 1_000_003)
+}
+
+pub(super) fn conversation(created: i64) -> Conversation {
+    Conversation {
+        id: conversation_id(),
+        title: None,
+        metadata: Metadata::default(),
+        archived: false,
+        created_at: moment(created),
+        updated_at: moment(created),
+    }
+}
+
+/// A user's message of 10 tokens that belongs to no response.
+pub(super) fn message(text: &str) -> Item {
+    Item {
+        id: item_id(),
+        response: None,
+        content: ItemContent::Message(Message::text(Role::User, text)),
+        status: ItemStatus::Completed,
+        tokens: 10,
+        created_at: moment(0),
+    }
+}
+
+pub(super) fn messages(texts: &[&str]) -> Vec<Item> {
+    texts.iter().map(|text| message(text)).collect()
+}
+
+/// Messages that a response took as its input.
+pub(super) fn asked(response: &Response, texts: &[&str]) -> Vec<Item> {
+    let owned = |item| Item { response: Some(response.id), ..item };
+    messages(texts).into_iter().map(owned).collect()
+}
+
+/// Messages that a response produced.
+pub(super) fn answered(response: &Response, texts: &[&str]) -> Vec<Item> {
+    let said = |text: &&str| Item {
+        response: Some(response.id),
+        content: ItemContent::Message(Message::text(Role::Assistant, *text)),
+        ..message(text)
+    };
+    texts.iter().map(said).collect()
+}
+
+/// The text of a message of one part.
+pub(super) fn text(item: &Item) -> &str {
+    match &item.content {
+        ItemContent::Message(Message { parts, .. }) => match parts.as_slice() {
+            [Part::Text(text)] => text,
+            _ => panic!("not one text part: {item:?}"),
+        },
+        _ => panic!("not a message: {item:?}"),
+    }
+}
+
+/// A response that has just been accepted, at the given moment.
+pub(super) fn in_progress(conversation: Option<ConversationId>, accepted: i64) -> Response {
+    Response {
+        id: response_id(),
+        conversation,
+        previous: None,
+        model: "echo".to_owned(),
+        settings: Settings::default(),
+        metadata: Metadata::default(),
+        status: Status::InProgress,
+        usage: None,
+        created_at: moment(accepted),
+        completed_at: None,
+    }
+}
+
+/// The same response as it has come to its end, ten moments later.
+pub(super) fn ended(response: &Response, status: Status) -> Response {
+    let usage = Usage { input_tokens: 20, output_tokens: 10, ..Usage::default() };
+    let completed_at = Timestamp::from_micros(response.created_at.as_micros() + 10_000_030);
+    Response { status, usage: Some(usage), completed_at: Some(completed_at), ..response.clone() }
+}
+
+/// A context engine's report; stores do not read it.
+pub(super) fn receipt() -> RawJson {
+    RawJson::from_checked(r#"{"kept":2, "dropped":[]}"#)
+}
+
+pub(super) fn page<Id>(after: Option<Id>, order: Order, limit: i64) -> PageRequest<Id> {
+    PageRequest { after, order, limit: PageLimit::new(limit).unwrap() }
+}
