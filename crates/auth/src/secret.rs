@@ -8,8 +8,8 @@ use secrecy::{ExposeSecret, SecretSlice};
 const MIN_BYTES: usize = 32;
 
 /// Fewest different bytes, and fewest different steps from one byte to the next. Of 32 random
-/// bytes about 30 differ, of 32 random hexadecimal digits about 14; one keyboard row repeated or a
-/// counted alphabet stays below.
+/// bytes about 30 differ, of 32 random hexadecimal digits about 14; a counted alphabet has 2 or 3
+/// different steps.
 const MIN_DISTINCT: usize = 8;
 
 /// Secrets printed in the documentation of widely used tools, which therefore everybody knows, in

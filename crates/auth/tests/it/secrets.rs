@@ -24,6 +24,7 @@ fn a_secret_that_protects_nothing_is_refused() {
         ("CHANGE_ME-please-0123456789-abcdefgh", Published),
         ("my_jwt_secret_for_production_2025_v1", Published),
         ("00000000000000000000000000000000", Predictable),
+        ("03516420631524064135201642536014253", Predictable),
         ("abababababababababababababababababab", Predictable),
         ("0123456012345601234560123456012345", Predictable),
         ("0123456789abcdefghijklmnopqrstuvwxyz", Predictable),
