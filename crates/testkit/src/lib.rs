@@ -8,12 +8,14 @@
 mod clock;
 mod ids;
 mod memory_store;
+mod scripted_provider;
 pub mod store_conformance;
 mod upstream;
 
 pub use clock::FakeClock;
 pub use ids::FakeIds;
 pub use memory_store::{HeldCall, MemoryStore, StoreCall};
+pub use scripted_provider::{CallEnd, ProviderCall, Script, ScriptedProvider, Step};
 pub use upstream::{
     ClosedBy, Framing, ScriptedUpstream, UpstreamClosed, UpstreamRequest, UpstreamScript,
     UpstreamStep,

@@ -1,3 +1,4 @@
 //! The test kit, tested.
 
 mod memory_store;
+mod scripted_provider;
