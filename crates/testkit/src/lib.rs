@@ -17,6 +17,6 @@ pub use ids::FakeIds;
 pub use memory_store::{HeldCall, MemoryStore, StoreCall};
 pub use scripted_provider::{CallEnd, ProviderCall, Script, ScriptedProvider, Step};
 pub use upstream::{
-    ClosedBy, Framing, ScriptedUpstream, UpstreamClosed, UpstreamRequest, UpstreamScript,
+    ClosedBy, Framing, Gate, ScriptedUpstream, UpstreamClosed, UpstreamRequest, UpstreamScript,
     UpstreamStep,
 };

@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::{net::TcpListener, task::JoinSet};
 
 pub use record::{ClosedBy, UpstreamClosed, UpstreamRequest};
-pub use script::{Framing, UpstreamScript, UpstreamStep};
+pub use script::{Framing, Gate, UpstreamScript, UpstreamStep};
 
 use record::Record;
 
@@ -200,6 +200,21 @@ mod tests {
         assert!(upstream.wait_closed(0, Duration::ZERO).await.is_none());
         drop(client);
         assert_eq!(upstream.wait_closed(0, SOON).await.unwrap().by, ClosedBy::Client);
+    }
+
+    #[tokio::test]
+    async fn a_script_goes_on_when_its_gate_opens() {
+        let gate = Gate::default();
+        let script = UpstreamScript::sse().body("before").wait(&gate).body("after").cut_fin();
+        let upstream = ScriptedUpstream::always(script).await.unwrap();
+        let mut client = ask(&upstream).await;
+        let mut answer = Vec::new();
+        while !answer.windows(6).any(|window| window == b"before") {
+            assert!(client.read_buf(&mut answer).await.unwrap() > 0);
+        }
+        gate.open();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.windows(5).any(|window| window == b"after"));
     }
 
     #[tokio::test]

@@ -75,6 +75,7 @@ async fn play(script: &UpstreamScript, writer: &mut WriteHalf<'_>) -> Played {
         }
         match step {
             UpstreamStep::Delay(pause) => tokio::time::sleep(*pause).await,
+            UpstreamStep::Wait(gate) => gate.pass().await,
             UpstreamStep::Stall => std::future::pending().await,
             UpstreamStep::CutFin => return Played::Cut,
             UpstreamStep::CutRst => return Played::Reset,

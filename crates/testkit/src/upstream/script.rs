@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 /// How the client knows where a response's body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum UpstreamStep {
     Raw(Bytes),
     /// Waits.
     Delay(Duration),
+    /// Waits until the test opens the gate.
+    Wait(Gate),
     /// Does nothing until the client goes away.
     Stall,
     /// Closes the connection in order (FIN).
@@ -42,6 +45,29 @@ pub enum UpstreamStep {
     CutRst,
     /// Ends the body as its framing demands. Steps may follow, for example a cut.
     End,
+}
+
+/// Holds a script back until the test lets it go on. Clones are the same gate.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Semaphore>);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+}
+
+impl Gate {
+    /// Lets one step pass: the one that waits, or the next one that comes.
+    pub fn open(&self) {
+        self.0.add_permits(1);
+    }
+
+    pub(super) async fn pass(&self) {
+        if let Ok(permit) = self.0.acquire().await {
+            permit.forget();
+        }
+    }
 }
 
 /// The answer to one request, as steps. A script that does not cut or end its body is ended.
@@ -138,6 +164,12 @@ impl UpstreamScript {
         self.step(UpstreamStep::Delay(pause))
     }
 
+    /// Adds a wait until the test opens the gate.
+    #[must_use]
+    pub fn wait(self, gate: &Gate) -> Self {
+        self.step(UpstreamStep::Wait(gate.clone()))
+    }
+
     /// Adds silence until the client goes away.
     #[must_use]
     pub fn stall(self) -> Self {
@@ -222,6 +254,7 @@ impl Wire {
             UpstreamStep::Body(piece) | UpstreamStep::Raw(piece) => piece.to_vec(),
             UpstreamStep::End => self.end(),
             UpstreamStep::Delay(_)
+            | UpstreamStep::Wait(_)
             | UpstreamStep::Stall
             | UpstreamStep::CutFin
             | UpstreamStep::CutRst => Vec::new(),
