@@ -18,6 +18,6 @@ pub use error::StoreError;
 #[cfg(feature = "mock")]
 pub use turn_store::MockTurnStore;
 pub use turn_store::{
-    BeginTurn, Checkpoint, CheckpointLog, FinishTurn, Head, History, HistoryStart, Place, StaleTurn,
-    StoredResponse, TurnHome, TurnStore,
+    BeginTurn, Checkpoint, CheckpointLog, FinishTurn, Head, History, HistoryStart, Place,
+    StaleTurn, StoredResponse, TurnHome, TurnStore,
 };
