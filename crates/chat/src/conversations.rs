@@ -7,7 +7,7 @@ use loquat_domain::{
 };
 use loquat_store::{Archived, ConversationPatch};
 
-use crate::{ChatError, ChatService, Missing, NewConversation, live::StopReason, service::Inner};
+use crate::{ChatError, ChatService, Missing, NewConversation, service::Inner};
 
 impl ChatService {
     /// Makes a listed conversation with its first items.
@@ -107,7 +107,7 @@ impl ChatService {
                 let deleted = inner.ports.conversations.delete_conversation(&scope, id).await;
                 deleted.map_err(Inner::not_found(Missing::Conversation))?;
                 for turn in inner.live.in_conversation(&scope, id) {
-                    turn.stop.ask(StopReason::Cancelled);
+                    turn.stop.cancel();
                 }
                 Ok(())
             })

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use loquat_domain::{ConversationId, ResponseId, Scope};
@@ -21,49 +21,11 @@ pub(crate) struct LiveTurn {
     /// The conversation that it takes place in, if that is listed.
     pub(crate) conversation: Option<ConversationId>,
     pub(crate) log: Arc<Log>,
-    pub(crate) stop: Arc<Stop>,
+    /// Cancelled when its owner stops it.
+    pub(crate) stop: CancellationToken,
     /// Cancelled once the turn has ended and its end is stored.
     pub(crate) ended: CancellationToken,
     pub(crate) last_sign_of_life: Mutex<Instant>,
-}
-
-/// Asks a turn to end.
-#[derive(Debug, Default)]
-pub(crate) struct Stop {
-    token: CancellationToken,
-    reason: OnceLock<StopReason>,
-}
-
-/// Why a turn was asked to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StopReason {
-    /// Its owner stopped it, or its last reader went away.
-    Cancelled,
-    /// The process is being stopped.
-    Shutdown,
-}
-
-impl Stop {
-    /// Asks the turn to end; the first reason counts.
-    pub(crate) fn ask(&self, reason: StopReason) {
-        self.reason.get_or_init(|| reason);
-        self.token.cancel();
-    }
-
-    /// Completes when the turn was asked to end.
-    pub(crate) async fn asked(&self) -> StopReason {
-        self.token.cancelled().await;
-        self.reason()
-    }
-
-    /// The reason, if the turn was asked to end.
-    pub(crate) fn was_asked(&self) -> Option<StopReason> {
-        self.token.is_cancelled().then(|| self.reason())
-    }
-
-    fn reason(&self) -> StopReason {
-        self.reason.get().copied().unwrap_or(StopReason::Cancelled)
-    }
 }
 
 /// All turns in progress in this process.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use loquat_domain::{ResponseId, Scope};
 use loquat_store::StoredResponse;
 
-use crate::{ChatError, ChatService, Missing, live::StopReason, service::Inner};
+use crate::{ChatError, ChatService, Missing, service::Inner};
 
 /// How long a caller waits for a stopped turn to store its end. The end is one commit.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ impl ChatService {
         id: ResponseId,
     ) -> Result<StoredResponse, ChatError> {
         if let Some(turn) = self.inner.live.get(scope, id) {
-            turn.stop.ask(StopReason::Cancelled);
+            turn.stop.cancel();
             let _ = tokio::time::timeout(STOP_PATIENCE, turn.ended.cancelled()).await;
         }
         self.response(scope, id).await
@@ -56,7 +56,7 @@ impl ChatService {
                 let deleted = inner.ports.turns.delete_response(&scope, id).await;
                 deleted.map_err(Inner::not_found(Missing::Response))?;
                 if let Some(turn) = inner.live.get(&scope, id) {
-                    turn.stop.ask(StopReason::Cancelled);
+                    turn.stop.cancel();
                 }
                 Ok(())
             })

@@ -13,12 +13,10 @@ use loquat_context::{Estimate, TokenCounter};
 use loquat_domain::{Item, ItemContent, ItemId, ItemStatus, ResponseId, check_text};
 use loquat_store::{ConversationStore, TurnStore};
 use tokio::{runtime::Handle, sync::Notify};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    ChatError, Clock, IdSource, Limits, Missing, ModelCatalog,
-    live::{LiveTurns, StopReason},
-    transcript,
+    ChatError, Clock, IdSource, Limits, Missing, ModelCatalog, live::LiveTurns, transcript,
 };
 
 /// Everything outside that the service needs.
@@ -49,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) live: LiveTurns,
     /// Rung when a turn has more unsaved events than can wait for the next round.
     pub(crate) save_now: Notify,
+    /// Cancelled when the turns that still run must end.
+    pub(crate) shutdown: CancellationToken,
     draining: AtomicBool,
     tasks: TaskTracker,
     runtime: Handle,
@@ -65,6 +65,7 @@ impl ChatService {
             counter: Estimate,
             live: LiveTurns::default(),
             save_now: Notify::new(),
+            shutdown: CancellationToken::new(),
             draining: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             runtime,
@@ -96,9 +97,7 @@ impl ChatService {
         self.inner.draining.store(true, Ordering::SeqCst);
         self.inner.tasks.close();
         if tokio::time::timeout(patience, self.inner.tasks.wait()).await.is_err() {
-            for turn in self.inner.live.all() {
-                turn.stop.ask(StopReason::Shutdown);
-            }
+            self.inner.shutdown.cancel();
             self.inner.tasks.wait().await;
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loquat_context::TokenCounter;
 use loquat_domain::{
     Event, EventKind, FunctionCall, Item, ItemContent, ItemId, ItemStart, ItemStatus, Message,
-    Part, Reasoning, ResponseId, Role, StreamKind, Timestamp,
+    Part, Reasoning, ResponseId, Role, StreamKind, Timestamp, check_text,
 };
 use loquat_provider::ProviderEvent;
 
@@ -73,14 +73,14 @@ impl Transcript {
         emit: &mut dyn FnMut(EventKind),
     ) -> Result<(), NotOpen> {
         match event {
-            ProviderEvent::Text(text) => self.say(StreamKind::Text, text, tools, emit),
-            ProviderEvent::Refusal(text) => self.say(StreamKind::Refusal, text, tools, emit),
-            ProviderEvent::Reasoning(text) => self.think(text, tools, emit),
+            ProviderEvent::Text(text) => self.say(StreamKind::Text, kept(text), tools, emit),
+            ProviderEvent::Refusal(text) => self.say(StreamKind::Refusal, kept(text), tools, emit),
+            ProviderEvent::Reasoning(text) => self.think(kept(text), tools, emit),
             ProviderEvent::ToolCallStarted { index, call_id, name } => {
-                self.call(index, call_id, name, tools, emit);
+                self.call(index, kept(call_id), kept(name), tools, emit);
             }
             ProviderEvent::ToolCallArguments { index, delta } => {
-                return self.argue(index, delta, emit);
+                return self.argue(index, kept(delta), emit);
             }
             ProviderEvent::Finished(_) | ProviderEvent::Usage(_) => {}
         }
@@ -299,6 +299,11 @@ impl Body {
             Self::Message { part: None, .. } => {}
         }
     }
+}
+
+/// A model's text as every store can keep it: the one character that none can is replaced.
+fn kept(text: String) -> String {
+    if check_text(&text).is_ok() { text } else { text.replace('\0', "\u{FFFD}") }
 }
 
 fn part_index(closed: &[Part]) -> u32 {

@@ -7,16 +7,13 @@ mod relay;
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt as _;
-use loquat_domain::{EventKind, Response, ResponseId, Scope, Status};
+use loquat_domain::{EventKind, IncompleteReason, Response, ResponseId, Scope, Status};
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ChatError, ChatService, EventReader, Missing, Model, TurnRequest,
-    live::{LiveTurn, Stop, StopReason},
-    log::Log,
-    service::Inner,
-    transcript::Transcript,
+    ChatError, ChatService, EventReader, Missing, Model, TurnRequest, live::LiveTurn, log::Log,
+    service::Inner, transcript::Transcript,
 };
 
 /// A turn that was accepted.
@@ -65,7 +62,7 @@ impl ChatService {
             model: Arc::clone(model),
             deadline: Instant::now() + inner.limits.turn_timeout,
             log,
-            stop: Arc::default(),
+            stop: CancellationToken::new(),
         };
         inner.spawn_turn(run.complete(request, Started(Some(started))));
         let response = answer.await.unwrap_or(Err(ChatError::Internal))?;
@@ -97,7 +94,7 @@ struct Run {
     model: Arc<Model>,
     deadline: Instant,
     log: Arc<Log>,
-    stop: Arc<Stop>,
+    stop: CancellationToken,
 }
 
 impl Run {
@@ -126,7 +123,7 @@ impl Run {
             stored: store,
             conversation: begun.response.conversation,
             log: Arc::clone(&self.log),
-            stop: Arc::clone(&self.stop),
+            stop: self.stop.clone(),
             ended: CancellationToken::new(),
             last_sign_of_life: std::sync::Mutex::new(Instant::now()),
         });
@@ -153,18 +150,24 @@ impl Run {
         live.ended.cancel();
     }
 
-    /// Completes when the turn shall end before its answer does.
-    async fn stopped(&self) -> StopReason {
+    /// Completes with the status of a turn that shall end before its answer does.
+    async fn stopped(&self) -> Status {
         tokio::select! {
-            reason = self.stop.asked() => reason,
-            () = self.log.abandoned().cancelled() => StopReason::Cancelled,
+            () = self.stop.cancelled() => {}
+            () = self.log.abandoned().cancelled() => {}
+            () = self.inner.shutdown.cancelled() => {}
         }
+        self.was_stopped().unwrap_or(Status::Cancelled)
     }
 
-    /// The reason, if the turn shall end before its answer does.
-    fn was_stopped(&self) -> Option<StopReason> {
-        self.stop
-            .was_asked()
-            .or_else(|| self.log.abandoned().is_cancelled().then_some(StopReason::Cancelled))
+    /// The status, if the turn shall end before its answer does.
+    fn was_stopped(&self) -> Option<Status> {
+        if self.stop.is_cancelled() || self.log.abandoned().is_cancelled() {
+            Some(Status::Cancelled)
+        } else if self.inner.shutdown.is_cancelled() {
+            Some(Status::Incomplete(IncompleteReason::ServerShutdown))
+        } else {
+            None
+        }
     }
 }

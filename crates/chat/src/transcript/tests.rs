@@ -93,6 +93,13 @@ fn a_piece_of_a_call_that_is_not_open_is_refused() {
     assert_eq!(transcript.push(stray, &tools, &mut |_| ()), Err(NotOpen));
 }
 
+#[test]
+fn what_no_store_can_keep_is_replaced_before_anybody_sees_it() {
+    let recorded = record(&[text("a\0b")], Some(ItemStatus::Completed));
+    assert_eq!(recorded.output[0].content.texts(), ["a\u{FFFD}b"]);
+    assert_eq!(delta_text(&recorded.events, recorded.output[0].id), "a\u{FFFD}b");
+}
+
 fn pieces() -> impl Strategy<Value = Vec<ProviderEvent>> {
     let piece = prop_oneof![
         3 => "\\PC{1,8}".prop_map(ProviderEvent::Text),

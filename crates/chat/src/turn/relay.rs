@@ -7,7 +7,7 @@ use loquat_domain::{EventKind, Failure, FailureCode, IncompleteReason, Response,
 use loquat_provider::{AnswerStream, FinishReason, ProviderError, ProviderEvent};
 
 use super::{Run, Started, begin::Opening};
-use crate::{live::StopReason, transcript::Transcript};
+use crate::transcript::Transcript;
 
 /// How an answer came to its end.
 pub(super) struct Outcome {
@@ -23,13 +23,6 @@ impl Outcome {
 
     fn failed(code: FailureCode, message: &str) -> Self {
         Self::of(Status::Failed(Failure { code, message: message.to_owned() }))
-    }
-
-    fn stopped(reason: StopReason) -> Self {
-        Self::of(match reason {
-            StopReason::Cancelled => Status::Cancelled,
-            StopReason::Shutdown => Status::Incomplete(IncompleteReason::ServerShutdown),
-        })
     }
 
     /// A panic, caught.
@@ -78,7 +71,7 @@ impl Run {
             tokio::select! {
                 biased;
                 answered = &mut call => return answered.map_err(|error| refused(&error)),
-                reason = self.stopped() => return Err(Outcome::stopped(reason)),
+                status = self.stopped() => return Err(Outcome::of(status)),
                 () = tokio::time::sleep_until(self.deadline) => return Err(Outcome::timed_out()),
                 () = &mut grace, if !started.is_told() => started.tell(Ok(Arc::clone(response))),
             }
@@ -93,8 +86,8 @@ impl Run {
         let mut finished: Option<FinishReason> = None;
         let mut usage = None;
         loop {
-            if let Some(reason) = self.was_stopped() {
-                return Outcome::stopped(reason);
+            if let Some(status) = self.was_stopped() {
+                return Outcome::of(status);
             }
             let event = match next(&mut answer, interrupted.as_mut()).await {
                 Next::Event(event) => event,
@@ -149,7 +142,7 @@ impl Run {
     /// Completes when the turn must end although the provider has not.
     async fn interrupted(&self) -> Outcome {
         tokio::select! {
-            reason = self.stopped() => Outcome::stopped(reason),
+            status = self.stopped() => Outcome::of(status),
             () = tokio::time::sleep_until(self.deadline) => Outcome::timed_out(),
         }
     }
