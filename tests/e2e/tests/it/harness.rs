@@ -1,0 +1,23 @@
+//! The program, its clients and what they wait for.
+
+mod binary;
+mod body;
+mod client;
+mod format;
+mod server;
+
+use std::{future::Future, time::Duration};
+
+pub(crate) use binary::{binary, repository};
+pub(crate) use client::{Client, Exchange, Leave, Request};
+pub(crate) use format::{Format, Said};
+pub(crate) use server::{Config, Home, PROVIDER_KEY, Server};
+
+/// For what happens at once on a machine that does nothing else. This one may be busy.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// Waits for what must come soon.
+pub(crate) async fn soon<T>(what: &str, wait: impl Future<Output = T>) -> T {
+    let waited = tokio::time::timeout(SOON, wait).await;
+    waited.unwrap_or_else(|_| panic!("waited {SOON:?} in vain: {what}"))
+}

@@ -1,0 +1,236 @@
+//! The program, started.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+};
+
+use loquat_testkit::ScriptedUpstream;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::watch,
+    task::JoinSet,
+};
+
+use super::{Client, SOON, binary, soon};
+
+/// The key that the configured provider expects.
+pub(crate) const PROVIDER_KEY: &str = "key-of-the-provider-Y7Qm";
+
+/// What stands in `loquat.toml`, and in the environment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Config {
+    top: String,
+    tables: String,
+    log: Option<&'static str>,
+}
+
+impl Config {
+    /// Nothing: what a newcomer has.
+    pub(crate) fn none() -> Self {
+        Self::default()
+    }
+
+    /// One model, `scripted`, which is also the default.
+    pub(crate) fn scripted(upstream: &ScriptedUpstream) -> Self {
+        Self::scripted_at(&upstream.base_url())
+    }
+
+    /// The same with a provider at any address.
+    pub(crate) fn scripted_at(base_url: &str) -> Self {
+        Self::none()
+            .setting("default_model = \"scripted\"")
+            .provider("scripted", &format!("base_url = \"{base_url}\""))
+            .model("scripted", "scripted")
+    }
+
+    /// Adds a line before the tables.
+    pub(crate) fn setting(mut self, line: &str) -> Self {
+        self.top.push_str(line);
+        self.top.push('\n');
+        self
+    }
+
+    /// Adds a provider that speaks OpenAI's wire, with these lines in its table.
+    pub(crate) fn provider(self, name: &str, lines: &str) -> Self {
+        let kind = "kind = \"openai\"\napi_key_env = \"KEY\"";
+        self.table(&format!("[providers.{name}]\n{kind}\n{lines}"))
+    }
+
+    /// Adds a model of a provider.
+    pub(crate) fn model(self, name: &str, provider: &str) -> Self {
+        self.table(&format!("[models.{name}]\nprovider = \"{provider}\""))
+    }
+
+    /// Adds a table.
+    pub(crate) fn table(mut self, lines: &str) -> Self {
+        self.tables.push_str(lines);
+        self.tables.push('\n');
+        self
+    }
+
+    pub(crate) fn logging(self, level: &'static str) -> Self {
+        Self { log: Some(level), ..self }
+    }
+
+    fn file(&self) -> String {
+        format!("{}{}", self.top, self.tables)
+    }
+}
+
+/// Where a server keeps its data and finds its configuration; it outlives the server.
+#[derive(Debug)]
+pub(crate) struct Home {
+    directory: TempDir,
+    config: Config,
+}
+
+impl Home {
+    pub(crate) fn new(config: Config) -> Self {
+        let directory = TempDir::new().unwrap();
+        let file = config.file();
+        if !file.is_empty() {
+            std::fs::write(directory.path().join("loquat.toml"), file).unwrap();
+        }
+        Self { directory, config }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The program with this home and nothing else in its environment.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .env_clear()
+            .current_dir(self.path())
+            .env("LOQUAT_LISTEN", "127.0.0.1:0")
+            .env("KEY", PROVIDER_KEY)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        if let Some(log) = self.config.log {
+            command.env("LOQUAT_LOG", log);
+        }
+        command
+    }
+
+    /// Starts the server and returns once it says where it serves.
+    pub(crate) async fn serve(&self) -> Server {
+        let mut command = self.command();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = Output::default();
+        let mut gathering = JoinSet::new();
+        gathering.spawn(output.clone().gather(child.stdout.take().unwrap()));
+        gathering.spawn(output.clone().gather(child.stderr.take().unwrap()));
+        let address = tokio::select! {
+            address = output.address() => address,
+            status = child.wait() => panic!("it ended with {status:?}: {}", output.text()),
+        };
+        Server { child, gathering, output, address }
+    }
+
+    /// What the program prints when it is asked for a token.
+    pub(crate) async fn token(&self, tenant: &str, user: &str) -> String {
+        let mut command = self.command();
+        command.args(["token", "--tenant", tenant, "--user", user]);
+        let done = soon("the program mints a token", command.output()).await.unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// A client of that server, with a token of its own.
+    pub(crate) async fn client(&self, server: &Server) -> Client {
+        Client::new(server.address, &self.token("acme", "ada").await)
+    }
+}
+
+/// A running server. It is killed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    gathering: JoinSet<()>,
+    output: Output,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Everything that it has printed and logged.
+    pub(crate) fn output(&self) -> String {
+        self.output.text()
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("the server runs")
+    }
+
+    /// Asks it to stop, as a service manager does.
+    pub(crate) async fn terminate(&self) {
+        let kill = format!("kill -TERM {}", self.pid());
+        let killed = soon("the shell", Command::new("sh").args(["-c", &kill]).status()).await;
+        assert!(killed.unwrap().success());
+    }
+
+    /// Waits until it has stopped by itself.
+    pub(crate) async fn stopped(mut self) -> ExitStatus {
+        soon("the server stops", self.child.wait()).await.unwrap()
+    }
+
+    /// `kill -9`, and waits until it is gone. Returns everything that it has printed.
+    pub(crate) async fn kill(mut self) -> String {
+        soon("the server dies", self.child.kill()).await.unwrap();
+        while self.gathering.join_next().await.is_some() {}
+        self.output.text()
+    }
+}
+
+/// What a process prints, both streams together.
+#[derive(Debug, Clone)]
+struct Output(Arc<watch::Sender<String>>);
+
+impl Default for Output {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(String::new())))
+    }
+}
+
+impl Output {
+    async fn gather(self, from: impl AsyncRead + Unpin) {
+        let mut lines = BufReader::new(from).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            self.0.send_modify(|text| {
+                text.push_str(&line);
+                text.push('\n');
+            });
+        }
+    }
+
+    fn text(&self) -> String {
+        self.0.borrow().clone()
+    }
+
+    /// The address that the server says it serves on.
+    async fn address(&self) -> SocketAddr {
+        let mut changes = self.0.subscribe();
+        let wait = changes.wait_for(|text| announced(text).is_some());
+        let text = tokio::time::timeout(SOON, wait).await;
+        let text = text.unwrap_or_else(|_| panic!("no address announced: {}", self.text()));
+        announced(&text.expect("the output is not gone while it is waited for")).unwrap()
+    }
+}
+
+fn announced(text: &str) -> Option<SocketAddr> {
+    let (_, after) = text.split_once("http://127.0.0.1:")?;
+    let port: String = after.chars().take_while(char::is_ascii_digit).collect();
+    // The line is whole: what follows the port is there.
+    (after.len() > port.len()).then(|| format!("127.0.0.1:{port}").parse().ok())?
+}
