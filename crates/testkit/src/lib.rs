@@ -10,12 +10,17 @@ mod ids;
 mod memory_store;
 mod scripted_provider;
 pub mod store_conformance;
+mod streams;
 mod upstream;
 
 pub use clock::FakeClock;
 pub use ids::FakeIds;
 pub use memory_store::{HeldCall, MemoryStore, StoreCall};
 pub use scripted_provider::{CallEnd, ProviderCall, Script, ScriptedProvider, Step};
+pub use streams::{
+    ChatStream, ChatStreamChecker, CompletionsStream, CompletionsStreamChecker, IncludeUsage,
+    ResponsesStream, ResponsesStreamChecker, StreamedCall, Violation, check_response_object,
+};
 pub use upstream::{
     ClosedBy, Framing, Gate, ScriptedUpstream, UpstreamClosed, UpstreamRequest, UpstreamScript,
     UpstreamStep,

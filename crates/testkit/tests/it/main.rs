@@ -2,3 +2,4 @@
 
 mod memory_store;
 mod scripted_provider;
+mod streams;
