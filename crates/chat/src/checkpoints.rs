@@ -62,3 +62,6 @@ async fn write(inner: &Inner) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,8 @@ mod recovery;
 mod request;
 mod responses;
 mod service;
+#[cfg(test)]
+mod test_service;
 mod transcript;
 mod turn;
 

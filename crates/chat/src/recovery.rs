@@ -75,3 +75,6 @@ fn end_of(inner: &Inner, turn: StaleTurn) -> FinishTurn {
         last_sequence: emitted + closing,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+use std::sync::{Arc, Mutex};
+
+use loquat_domain::{EventKind, ResponseId};
+use loquat_store::{MockTurnStore, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::{
+    ChatService,
+    live::LiveTurn,
+    log::Log,
+    test_service::{new_id, nothing_stale, scope, service},
+};
+
+type Batches = Arc<Mutex<Vec<Vec<Checkpoint>>>>;
+
+/// A store that keeps the batches that it is given, and fails the first of them if asked to.
+fn recording(fails_first: bool) -> (MockTurnStore, Batches) {
+    let batches = Batches::default();
+    let seen = Arc::clone(&batches);
+    let mut turns = nothing_stale();
+    turns.expect_checkpoint().returning(move |batch, _| {
+        let mut seen = seen.lock().unwrap();
+        seen.push(batch);
+        if fails_first && seen.len() == 1 {
+            Err(StoreError::Unavailable("the database restarts".into()))
+        } else {
+            Ok(())
+        }
+    });
+    (turns, batches)
+}
+
+fn live_turn(service: &ChatService, stored: bool) -> Arc<LiveTurn> {
+    let turn = Arc::new(LiveTurn {
+        scope: scope(),
+        response: ResponseId::from_uuid(new_id()),
+        stored,
+        conversation: None,
+        log: Log::new(64 * 1024, stored),
+        stop: CancellationToken::new(),
+        ended: CancellationToken::new(),
+        last_sign_of_life: Mutex::new(Instant::now()),
+    });
+    service.inner.live.insert(&turn);
+    turn
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_new_events_of_all_turns_are_written_together() {
+    let (turns, batches) = recording(false);
+    let service = service(turns);
+    for _ in 0..3 {
+        live_turn(&service, true).log.push(EventKind::Created);
+    }
+    tokio::time::sleep(Duration::from_secs(1) + Duration::from_millis(300)).await;
+    let batches = batches.lock().unwrap();
+    assert_eq!(batches.len(), 1, "one step for all of them");
+    assert_eq!(batches[0].len(), 3);
+    assert!(batches[0].iter().all(|it| it.log.as_ref().is_some_and(|log| log.last == 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_is_shorter_than_the_interval_writes_none() {
+    let (turns, batches) = recording(false);
+    let service = service(turns);
+    let turn = live_turn(&service, true);
+    turn.log.push(EventKind::Created);
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    service.inner.live.remove(&turn);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(batches.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_written_is_written_in_the_next_round() {
+    let (turns, batches) = recording(true);
+    let service = service(turns);
+    live_turn(&service, true).log.push(EventKind::Created);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let batches = batches.lock().unwrap();
+    assert_eq!(batches.len(), 2);
+    assert_eq!(batches[0][0].log, batches[1][0].log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_turn_gives_signs_of_life_within_its_lease() {
+    let (turns, batches) = recording(false);
+    let service = service(turns);
+    live_turn(&service, true);
+    let lease = service.inner.limits.lease;
+    tokio::time::sleep(lease).await;
+    let signs = batches.lock().unwrap().len();
+    assert!((3..=4).contains(&signs), "{signs} signs within a lease");
+    assert!(batches.lock().unwrap().iter().flatten().all(|it| it.log.is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_leaves_no_trace_leaves_none_here() {
+    let (turns, batches) = recording(false);
+    let service = service(turns);
+    live_turn(&service, false).log.push(EventKind::Created);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(batches.lock().unwrap().is_empty());
+}
