@@ -22,3 +22,4 @@ mod sdk;
 mod shown_is_stored;
 mod slow_reader;
 mod start;
+mod tenancy;

@@ -54,14 +54,14 @@ impl Client {
     }
 
     /// Sends a request and reads the head of its answer.
-    pub(crate) async fn open(&self, request: &Request<'_>) -> Exchange {
+    pub(crate) async fn open(&self, request: &Request) -> Exchange {
         let mut exchange = self.send(request).await;
         exchange.read_head().await;
         exchange
     }
 
     /// Sends a request and reads nothing yet.
-    pub(crate) async fn send(&self, request: &Request<'_>) -> Exchange {
+    pub(crate) async fn send(&self, request: &Request) -> Exchange {
         let socket = TcpSocket::new_v4().unwrap();
         if let Some(bytes) = request.receive_buffer {
             socket.set_recv_buffer_size(bytes).unwrap();
@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// Sends a request and reads all of its answer.
-    pub(crate) async fn whole(&self, request: &Request<'_>) -> Answer {
+    pub(crate) async fn whole(&self, request: &Request) -> Answer {
         let mut exchange = self.open(request).await;
         exchange.read_to_end().await;
         Answer { status: exchange.status(), body: exchange.body.bytes().to_vec() }
@@ -140,25 +140,25 @@ impl Client {
 
 /// What is asked.
 #[derive(Debug, Clone)]
-pub(crate) struct Request<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) path: &'a str,
-    pub(crate) accept: &'a str,
+pub(crate) struct Request {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) accept: &'static str,
     pub(crate) body: Option<Value>,
     /// Room for received bytes in the kernel, for a client that does not read.
     pub(crate) receive_buffer: Option<u32>,
 }
 
-impl<'a> Request<'a> {
-    pub(crate) fn new(method: &'a str, path: &'a str) -> Self {
-        Self { method, path, accept: "*/*", body: None, receive_buffer: None }
+impl Request {
+    pub(crate) fn new(method: &'static str, path: impl Into<String>) -> Self {
+        Self { method, path: path.into(), accept: "*/*", body: None, receive_buffer: None }
     }
 
-    pub(crate) fn post(path: &'a str, body: Value) -> Self {
+    pub(crate) fn post(path: impl Into<String>, body: Value) -> Self {
         Self { body: Some(body), ..Self::new("POST", path) }
     }
 
-    pub(crate) fn accepting(self, accept: &'a str) -> Self {
+    pub(crate) fn accepting(self, accept: &'static str) -> Self {
         Self { accept, ..self }
     }
 }

@@ -38,12 +38,12 @@ pub(crate) struct Said {
 
 impl Format {
     /// Asks for an answer to this message.
-    pub(crate) fn ask(self, message: &str) -> Request<'static> {
+    pub(crate) fn ask(self, message: &str) -> Request {
         self.ask_in(message, &Value::Null)
     }
 
     /// Asks in a conversation, of which completions know nothing.
-    pub(crate) fn ask_in(self, message: &str, conversation: &Value) -> Request<'static> {
+    pub(crate) fn ask_in(self, message: &str, conversation: &Value) -> Request {
         let (path, accept) = match self {
             Self::Text => ("/chat/stream", "text/plain"),
             Self::Lines => ("/chat/stream", "application/x-ndjson"),
