@@ -6,7 +6,7 @@ use loquat_domain::{
     Conversation, ConversationId, Event, Item, ItemId, RawJson, Response, ResponseId, StoredItem,
     Timestamp, UserId,
 };
-use loquat_store::{CheckpointLog, StoreError, json};
+use loquat_store::{CheckpointLog, StoreError, json::EventDecoder};
 
 #[derive(Debug, Default)]
 pub(super) struct Tenant {
@@ -55,17 +55,21 @@ impl ResponseRow {
         !self.response.status.is_terminal()
     }
 
-    /// What the turn has emitted, as far as it was checkpointed without a gap. A run that comes
-    /// twice, because the answer to the first call was lost, counts once.
+    /// What the turn has emitted, as far as it was checkpointed without a gap. A run that came
+    /// twice, because the answer to the first call was lost, counts once, as long as it grew.
     pub(super) fn events(&self) -> Result<Vec<Event>, StoreError> {
-        let mut kept = Vec::new();
-        for run in &self.log {
-            kept.extend(json::decode_events(&run.events)?);
+        let mut decoder = EventDecoder::new();
+        let mut events = Vec::new();
+        let mut next = 0;
+        let run_from = |first| {
+            let runs = self.log.iter().filter(move |run| run.first == first);
+            runs.max_by_key(|run| run.last)
+        };
+        while let Some(run) = run_from(next) {
+            events.extend(decoder.push(&run.events)?);
+            next = run.last + 1;
         }
-        kept.sort_by_key(|event| event.sequence);
-        kept.dedup_by_key(|event| event.sequence);
-        let in_place = |(at, event): &(u64, Event)| *at == event.sequence;
-        Ok((0..).zip(kept).take_while(in_place).map(|(_, event)| event).collect())
+        Ok(events)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use loquat_domain::{
-    Ended, Event, EventKind, Failure, FailureCode, FunctionCall, Item, ItemContent, ItemStart,
-    ItemStatus, Message, Part, Reasoning, Response, ResponseId, Role, Scope, Status, StreamKind,
+    Event, EventKind, Failure, FailureCode, FunctionCall, Item, ItemContent, ItemStart, ItemStatus,
+    Message, Part, Reasoning, Response, ResponseId, Role, Scope, Status, StreamKind,
 };
 use loquat_store::{
     Checkpoint, CheckpointLog, FinishTurn, HistoryStart, Place, StoreError, TurnHome, json,
@@ -28,7 +28,7 @@ fn alive(scope: &Scope, response: ResponseId) -> Checkpoint {
 /// A sign of life that brings a run of events.
 fn telling(begun: &Begun, scope: &Scope, events: &[Event]) -> Checkpoint {
     let [first, .., last] = [events.first(), events.last()].map(|it| it.unwrap().sequence);
-    let events = json::encode_events(events.iter());
+    let events = json::encode_events(events);
     let log = Some(CheckpointLog { first, last, events });
     Checkpoint { scope: scope.clone(), response: begun.response.id, log }
 }
@@ -37,17 +37,19 @@ async fn stale(store: &dyn Store) -> Vec<ResponseId> {
     store.stale_turns(100).await.unwrap().iter().map(|turn| turn.response.id).collect()
 }
 
-/// Pieces of an answer, numbered from 0.
-fn events(count: u64) -> Vec<Event> {
-    let id = item_id();
-    let delta = |sequence: u64| EventKind::Delta {
-        output: 0,
-        id,
-        part: 0,
-        kind: StreamKind::Text,
-        text: format!("piece {sequence} "),
-    };
-    (0..count).map(|sequence| Event { sequence, kind: delta(sequence) }).collect()
+/// The first events of an answer that goes on and on.
+fn events(count: usize) -> Vec<Event> {
+    let (id, kind) = (item_id(), StreamKind::Text);
+    let beginning = [
+        EventKind::Created,
+        EventKind::InProgress,
+        EventKind::ItemAdded { output: 0, id, start: ItemStart::Message },
+        EventKind::PartAdded { output: 0, id, part: 0, kind },
+    ];
+    let text = |n| format!("piece {n} ");
+    let delta = |n| EventKind::Delta { output: 0, id, part: 0, kind, text: text(n) };
+    let kinds = beginning.into_iter().chain((0..).map(delta)).take(count);
+    (0..).zip(kinds).map(|(sequence, kind)| Event { sequence, kind }).collect()
 }
 
 /// A holder that gave no sign of life in time holds nothing any more.
@@ -246,7 +248,7 @@ pub async fn a_stale_turn_can_be_ended(store: &dyn Store) {
     ada.turn(id, "c").await;
 }
 
-/// A turn that tells everything there is to tell.
+/// A turn that tells everything there is to tell before its end.
 fn every_kind_of_event(response: &Response) -> Vec<Event> {
     let [thoughts, said, call] = [item_id(), item_id(), item_id()];
     let item = |id, content| Item {
@@ -272,18 +274,15 @@ fn every_kind_of_event(response: &Response) -> Vec<Event> {
     let called_item = Arc::new(item(call, ItemContent::FunctionCall(called.clone())));
     let failure =
         Failure { code: FailureCode::ProviderIdleTimeout, message: "too slow".to_owned() };
-    let end = Response { completed_at: Some(moment(12)), ..response.clone() };
-    let end = Response { status: Status::Failed(failure.clone()), ..end };
-
     let mut kinds = vec![EventKind::Created, EventKind::InProgress];
     let added = |output, id, start| EventKind::ItemAdded { output, id, start };
     kinds.push(added(0, thoughts, ItemStart::Reasoning));
     kinds.extend(whole_part(0, thoughts, 0, StreamKind::Reasoning, "hm\u{2028}"));
-    kinds.push(EventKind::ItemDone { output: 0, item: thought.clone() });
+    kinds.push(EventKind::ItemDone { output: 0, item: thought });
     kinds.push(added(1, said, ItemStart::Message));
     kinds.extend(whole_part(1, said, 0, StreamKind::Text, "yes"));
     kinds.extend(whole_part(1, said, 1, StreamKind::Refusal, "no"));
-    kinds.push(EventKind::ItemDone { output: 1, item: message.clone() });
+    kinds.push(EventKind::ItemDone { output: 1, item: message });
     kinds.push(added(2, call, start));
     kinds.push(EventKind::Delta {
         output: 2,
@@ -300,10 +299,8 @@ fn every_kind_of_event(response: &Response) -> Vec<Event> {
         text: called.arguments.into(),
         name: called.name.into(),
     });
-    kinds.push(EventKind::ItemDone { output: 2, item: called_item.clone() });
+    kinds.push(EventKind::ItemDone { output: 2, item: called_item });
     kinds.push(EventKind::Failed(failure));
-    let output = vec![thought, message, called_item];
-    kinds.push(EventKind::Ended(Arc::new(Ended { response: end, output })));
     (0..).zip(kinds).map(|(sequence, kind)| Event { sequence, kind }).collect()
 }
 
