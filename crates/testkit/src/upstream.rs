@@ -136,6 +136,12 @@ impl ScriptedUpstream {
         self.record.wait(within, enough).await.is_some()
     }
 
+    /// Waits until `count` scripts were played to their end; false when that takes longer than
+    /// `within`. A script whose client does not read waits in its next write.
+    pub async fn wait_for_answers(&self, count: usize, within: Duration) -> bool {
+        self.record.wait(within, |log| (log.answers >= count).then_some(())).await.is_some()
+    }
+
     /// Waits until the connection with this number, counted from 0, is closed by either side;
     /// `None` when that takes longer than `within`.
     pub async fn wait_closed(&self, connection: usize, within: Duration) -> Option<UpstreamClosed> {

@@ -48,9 +48,12 @@ async fn converse(socket: &mut TcpStream, number: usize, plan: &Plan, record: &R
             () = gone(&mut reader, &mut inbox) => return ClosedBy::Client,
             played = play(&script, &mut writer) => played,
         };
+        if matches!(played, Played::Broken) {
+            return ClosedBy::Client;
+        }
+        record.answered();
         match played {
-            Played::KeptAlive => {}
-            Played::Broken => return ClosedBy::Client,
+            Played::KeptAlive | Played::Broken => {}
             Played::Cut => return ClosedBy::Script,
             Played::Reset => {
                 // Without it the close is an orderly one, and the test that wanted a reset fails.

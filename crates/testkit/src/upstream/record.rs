@@ -73,6 +73,8 @@ pub(super) struct Log {
     pub(super) requests: Vec<UpstreamRequest>,
     /// One entry a connection; `None` while it is open.
     pub(super) connections: Vec<Option<UpstreamClosed>>,
+    /// How many scripts were played to their end.
+    pub(super) answers: usize,
 }
 
 /// The log, and a bell that rings whenever it grows.
@@ -98,6 +100,10 @@ impl Record {
 
     pub(super) fn requested(&self, request: UpstreamRequest) {
         self.0.send_modify(|log| log.requests.push(request));
+    }
+
+    pub(super) fn answered(&self) {
+        self.0.send_modify(|log| log.answers += 1);
     }
 
     pub(super) fn closed(&self, connection: usize, by: ClosedBy) {
