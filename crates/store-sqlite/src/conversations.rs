@@ -1,0 +1,273 @@
+//! Statements about conversations.
+
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Binary, Bool},
+};
+use loquat_domain::{Order, Scope};
+use loquat_store::{Archived, StoreError};
+
+use crate::{
+    clock::Clock,
+    items::Tail,
+    key::Key,
+    rows::ConversationRow,
+    schema::{conversations, items, responses},
+    threads::Outcome,
+};
+
+/// What a write has to know of the conversation that it changes.
+#[derive(Debug, Queryable)]
+pub(crate) struct Home {
+    pub(crate) listed: bool,
+    pub(crate) leaf: Option<Key>,
+    leaf_position: Option<i64>,
+    locked: Option<bool>,
+    pub(crate) updated_at: i64,
+}
+
+impl Home {
+    /// The end of the active branch.
+    pub(crate) fn tail(&self) -> Option<Tail> {
+        self.leaf.zip(self.leaf_position).map(|(id, position)| Tail { id, position })
+    }
+
+    pub(crate) fn check_unlocked(&self) -> Result<(), StoreError> {
+        if self.locked == Some(true) { Err(StoreError::Locked) } else { Ok(()) }
+    }
+}
+
+/// A conversation of the scope, listed or implicit.
+pub(crate) fn home(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Home> {
+    let turn = responses::tenant
+        .eq(conversations::tenant)
+        .and(responses::id.nullable().eq(conversations::turn));
+    let leaf =
+        items::tenant.eq(conversations::tenant).and(items::id.nullable().eq(conversations::leaf));
+    Ok(conversations::table
+        .left_join(responses::table.on(turn))
+        .left_join(items::table.on(leaf))
+        .filter(conversations::tenant.eq(scope.tenant.as_str()))
+        .filter(conversations::id.eq(id))
+        .filter(conversations::user.eq(scope.user.as_str()))
+        .select((
+            conversations::listed,
+            conversations::leaf,
+            items::position.nullable(),
+            responses::lease_until.gt(Clock::NOW).nullable(),
+            conversations::updated_at,
+        ))
+        .first(conn)?)
+}
+
+/// A conversation that the scope's user sees.
+pub(crate) fn listed_home(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Home> {
+    let home = home(conn, scope, id)?;
+    if home.listed { Ok(home) } else { Err(StoreError::NotFound.into()) }
+}
+
+/// The branch and the lock that a conversation is made with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) listed: bool,
+    pub(crate) leaf: Option<Key>,
+    pub(crate) turn: Option<Key>,
+}
+
+pub(crate) fn insert(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    row: &ConversationRow,
+    start: Start,
+) -> Outcome<()> {
+    diesel::insert_into(conversations::table)
+        .values((
+            row,
+            conversations::tenant.eq(scope.tenant.as_str()),
+            conversations::user.eq(scope.user.as_str()),
+            conversations::listed.eq(start.listed),
+            conversations::leaf.eq(start.leaf),
+            conversations::turn.eq(start.turn),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub(crate) fn find(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    id: Key,
+) -> Outcome<ConversationRow> {
+    Ok(conversations::table
+        .find((scope.tenant.as_str(), id))
+        .filter(conversations::user.eq(scope.user.as_str()))
+        .filter(conversations::listed)
+        .select(ConversationRow::as_select())
+        .first(conn)?)
+}
+
+/// Where a page of conversations starts: after this time and, among its equals, this id.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor {
+    created_at: i64,
+    id: Key,
+}
+
+/// The place of a conversation in the list, archived or not.
+pub(crate) fn cursor(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Cursor> {
+    let created_at = conversations::table
+        .find((scope.tenant.as_str(), id))
+        .filter(conversations::user.eq(scope.user.as_str()))
+        .filter(conversations::listed)
+        .select(conversations::created_at)
+        .first(conn)
+        .optional()?;
+    let created_at = created_at.ok_or(StoreError::CursorNotFound)?;
+    Ok(Cursor { created_at, id })
+}
+
+/// Up to `most` conversations from a cursor on.
+pub(crate) fn page(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    archived: Archived,
+    order: Order,
+    after: Option<Cursor>,
+    most: i64,
+) -> Outcome<Vec<ConversationRow>> {
+    let kinds: &[bool] = match archived {
+        Archived::Only => &[true],
+        Archived::Without => &[false],
+        Archived::Both => &[false, true],
+    };
+    let mut rows = Vec::new();
+    // The index has the two kinds apart, so that one hides the other at no cost; both together are
+    // the two merged.
+    for archived in kinds {
+        rows.extend(page_of_kind(conn, scope, *archived, order, after, most)?);
+    }
+    rows.sort_by(|one, other| {
+        let ascending = (one.created_at, one.id).cmp(&(other.created_at, other.id));
+        if order == Order::Ascending { ascending } else { ascending.reverse() }
+    });
+    rows.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    Ok(rows)
+}
+
+fn page_of_kind(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    archived: bool,
+    order: Order,
+    after: Option<Cursor>,
+    most: i64,
+) -> Outcome<Vec<ConversationRow>> {
+    let mut query = conversations::table
+        .filter(conversations::tenant.eq(scope.tenant.as_str()))
+        .filter(conversations::user.eq(scope.user.as_str()))
+        .filter(conversations::archived.eq(archived))
+        .filter(conversations::listed)
+        .select(ConversationRow::as_select())
+        .limit(most)
+        .into_boxed();
+    if let Some(Cursor { created_at, id }) = after {
+        // One comparison of both, because two in diesel's own words would walk all conversations
+        // of the same moment.
+        let comparison = match order {
+            Order::Ascending => "(created_at, id) > (",
+            Order::Descending => "(created_at, id) < (",
+        };
+        query = query.filter(
+            diesel::dsl::sql::<Bool>(comparison)
+                .bind::<BigInt, _>(created_at)
+                .sql(", ")
+                .bind::<Binary, _>(id)
+                .sql(")"),
+        );
+    }
+    let query = match order {
+        Order::Ascending => query.order((conversations::created_at, conversations::id)),
+        Order::Descending => {
+            query.order((conversations::created_at.desc(), conversations::id.desc()))
+        }
+    };
+    Ok(query.load(conn)?)
+}
+
+/// What of a conversation's own fields changes; `None` leaves a field as it is.
+#[derive(Debug, AsChangeset)]
+#[diesel(table_name = conversations)]
+pub(crate) struct Patch {
+    pub(crate) title: Option<Option<String>>,
+    pub(crate) metadata: Option<String>,
+    pub(crate) archived: Option<bool>,
+    pub(crate) updated_at: i64,
+}
+
+pub(crate) fn update(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    id: Key,
+    patch: &Patch,
+) -> Outcome<ConversationRow> {
+    let target = conversations::table
+        .find((scope.tenant.as_str(), id))
+        .filter(conversations::user.eq(scope.user.as_str()))
+        .filter(conversations::listed);
+    Ok(diesel::update(target)
+        .set(patch)
+        .returning(ConversationRow::as_returning())
+        .get_result(conn)?)
+}
+
+/// Moves the end of the active branch.
+pub(crate) fn set_leaf(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    id: Key,
+    leaf: Option<Key>,
+    updated_at: i64,
+) -> Outcome<ConversationRow> {
+    Ok(diesel::update(conversations::table.find((scope.tenant.as_str(), id)))
+        .set((conversations::leaf.eq(leaf), conversations::updated_at.eq(updated_at)))
+        .returning(ConversationRow::as_returning())
+        .get_result(conn)?)
+}
+
+/// Moves the end of the active branch and says which turn holds the lock.
+pub(crate) fn set_turn(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    id: Key,
+    leaf: Option<Key>,
+    turn: Option<Key>,
+    updated_at: i64,
+) -> Outcome<()> {
+    diesel::update(conversations::table.find((scope.tenant.as_str(), id)))
+        .set((
+            conversations::leaf.eq(leaf),
+            conversations::turn.eq(turn),
+            conversations::updated_at.eq(updated_at),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Takes the lock from a turn, if it is this one that holds it.
+pub(crate) fn free(conn: &mut SqliteConnection, scope: &Scope, id: Key, turn: Key) -> Outcome<()> {
+    let target =
+        conversations::table.find((scope.tenant.as_str(), id)).filter(conversations::turn.eq(turn));
+    diesel::update(target).set(conversations::turn.eq(None::<Key>)).execute(conn)?;
+    Ok(())
+}
+
+/// Deletes a conversation with everything below it.
+pub(crate) fn delete(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<()> {
+    let target = conversations::table
+        .find((scope.tenant.as_str(), id))
+        .filter(conversations::user.eq(scope.user.as_str()));
+    if diesel::delete(target).execute(conn)? == 0 {
+        return Err(StoreError::NotFound.into());
+    }
+    Ok(())
+}

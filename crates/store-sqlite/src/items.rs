@@ -1,0 +1,171 @@
+//! Statements about items.
+
+use diesel::prelude::*;
+use loquat_domain::Order;
+use loquat_store::StoreError;
+
+use crate::{
+    key::Key,
+    rows::{ItemRow, NewItem},
+    schema::items,
+    threads::Outcome,
+};
+
+/// The item that the next one follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tail {
+    pub(crate) id: Key,
+    pub(crate) position: i64,
+}
+
+impl Tail {
+    /// The position of what follows `after`.
+    pub(crate) fn next_position(after: Option<Self>) -> i64 {
+        after.map_or(0, |tail| tail.position + 1)
+    }
+}
+
+/// Whose items, and where they go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Branch<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) conversation: Key,
+    /// Whether it is, or continues, the active one.
+    pub(crate) active: bool,
+}
+
+/// Puts items after `after`, in order, and returns the end of the branch then.
+pub(crate) fn attach(
+    conn: &mut SqliteConnection,
+    branch: Branch<'_>,
+    mut after: Option<Tail>,
+    new: &[NewItem],
+) -> Outcome<Option<Tail>> {
+    // One statement an item: it stays prepared, which one of varying length would not.
+    for item in new {
+        let position = Tail::next_position(after);
+        diesel::insert_into(items::table)
+            .values((
+                item,
+                items::tenant.eq(branch.tenant),
+                items::conversation.eq(branch.conversation),
+                items::parent.eq(after.map(|tail| tail.id)),
+                items::position.eq(position),
+                items::active.eq(branch.active),
+            ))
+            .execute(conn)?;
+        after = Some(Tail { id: item.id, position });
+    }
+    Ok(after)
+}
+
+pub(crate) fn find(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    id: Key,
+) -> Outcome<ItemRow> {
+    Ok(items::table
+        .filter(items::tenant.eq(tenant))
+        .filter(items::id.eq(id))
+        .filter(items::conversation.eq(conversation))
+        .select(ItemRow::as_select())
+        .first(conn)?)
+}
+
+/// The place of an item, on whichever branch it is.
+pub(crate) fn tail(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    id: Key,
+) -> Outcome<Tail> {
+    let position = items::table
+        .filter(items::tenant.eq(tenant))
+        .filter(items::id.eq(id))
+        .filter(items::conversation.eq(conversation))
+        .select(items::position)
+        .first(conn)?;
+    Ok(Tail { id, position })
+}
+
+/// The place of an item of the active branch.
+pub(crate) fn cursor(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    id: Key,
+) -> Outcome<i64> {
+    let position = items::table
+        .filter(items::tenant.eq(tenant))
+        .filter(items::id.eq(id))
+        .filter(items::conversation.eq(conversation))
+        .filter(items::active.eq(true))
+        .select(items::position)
+        .first(conn)
+        .optional()?;
+    Ok(position.ok_or(StoreError::CursorNotFound)?)
+}
+
+/// Up to `most` items of the active branch from a position on.
+pub(crate) fn page(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    order: Order,
+    after: Option<i64>,
+    most: i64,
+) -> Outcome<Vec<ItemRow>> {
+    let query = items::table
+        .filter(items::tenant.eq(tenant))
+        .filter(items::conversation.eq(conversation))
+        .filter(items::active)
+        .select(ItemRow::as_select())
+        .limit(most);
+    Ok(match order {
+        Order::Ascending => query
+            .filter(items::position.gt(after.unwrap_or(i64::MIN)))
+            .order(items::position.asc())
+            .load(conn)?,
+        Order::Descending => query
+            .filter(items::position.lt(after.unwrap_or(i64::MAX)))
+            .order(items::position.desc())
+            .load(conn)?,
+    })
+}
+
+/// Lets what follows an item follow something else.
+pub(crate) fn move_children(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    from: Key,
+    to: Option<Key>,
+) -> Outcome<()> {
+    let children = items::table
+        .filter(items::tenant.eq(tenant))
+        .filter(items::conversation.eq(conversation))
+        .filter(items::parent.eq(from));
+    diesel::update(children).set(items::parent.eq(to)).execute(conn)?;
+    Ok(())
+}
+
+/// True when nothing follows an item.
+pub(crate) fn is_leaf(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    id: Key,
+) -> Outcome<bool> {
+    let children = items::table
+        .filter(items::tenant.eq(tenant))
+        .filter(items::conversation.eq(conversation))
+        .filter(items::parent.eq(id));
+    Ok(!diesel::select(diesel::dsl::exists(children)).get_result::<bool>(conn)?)
+}
+
+/// Deletes an item and returns what it followed.
+pub(crate) fn delete(conn: &mut SqliteConnection, tenant: &str, id: Key) -> Outcome<Option<Key>> {
+    let target = items::table.filter(items::tenant.eq(tenant)).filter(items::id.eq(id));
+    Ok(diesel::delete(target).returning(items::parent).get_result(conn)?)
+}

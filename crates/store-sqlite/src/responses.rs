@@ -1,0 +1,103 @@
+//! Statements about responses.
+
+use diesel::prelude::*;
+use loquat_domain::{RawJson, Response, Scope, StoredItem};
+use loquat_store::StoredResponse;
+
+use crate::{
+    branches::Walk, conversations, items, key::Key, rows::ResponseRow, schema::responses,
+    threads::Outcome,
+};
+
+/// A response with what it produced.
+pub(crate) fn find(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<StoredResponse> {
+    let (row, leaf, output_from): (ResponseRow, Option<Key>, Option<i64>) = responses::table
+        .find((scope.tenant.as_str(), id))
+        .filter(responses::user.eq(scope.user.as_str()))
+        .select((ResponseRow::as_select(), responses::leaf, responses::output_from))
+        .first(conn)?;
+    let mut output = Vec::new();
+    if let (Some(end), Some(from_position)) = (leaf, output_from) {
+        let tenant = scope.tenant.as_str();
+        let rows = Walk { tenant, end, from_position, tokens: i64::MAX }.load(conn)?;
+        for row in rows.into_iter().rev() {
+            output.push(StoredItem::try_from(row)?.item);
+        }
+    }
+    let receipt = RawJson::from_checked(row.receipt.as_str());
+    Ok(StoredResponse { response: Response::try_from(row)?, output, receipt })
+}
+
+/// Deletes a response and what nobody can reach without it.
+pub(crate) fn delete(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<()> {
+    let target = responses::table
+        .find((scope.tenant.as_str(), id))
+        .filter(responses::user.eq(scope.user.as_str()));
+    let (conversation, leaf): (Key, Option<Key>) = diesel::delete(target)
+        .returning((responses::conversation, responses::leaf))
+        .get_result(conn)?;
+    if conversations::home(conn, scope, conversation)?.listed {
+        return conversations::free(conn, scope, conversation, id);
+    }
+    // An implicit conversation is reached by its responses only.
+    if is_used(conn, scope, conversation)? {
+        prune(conn, scope.tenant.as_str(), conversation, leaf)
+    } else {
+        conversations::delete(conn, scope, conversation)
+    }
+}
+
+/// True when a conversation has responses.
+fn is_used(conn: &mut SqliteConnection, scope: &Scope, conversation: Key) -> Outcome<bool> {
+    let used = responses::table
+        .filter(responses::tenant.eq(scope.tenant.as_str()))
+        .filter(responses::conversation.eq(conversation));
+    Ok(diesel::select(diesel::dsl::exists(used)).get_result(conn)?)
+}
+
+/// Deletes the items at the end of a branch that nothing continues and no response ends at.
+fn prune(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    mut end: Option<Key>,
+) -> Outcome<()> {
+    while let Some(id) = end {
+        if !items::is_leaf(conn, tenant, conversation, id)?
+            || ends_a_response(conn, tenant, conversation, id)?
+        {
+            return Ok(());
+        }
+        end = items::delete(conn, tenant, id)?;
+    }
+    Ok(())
+}
+
+fn ends_a_response(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    item: Key,
+) -> Outcome<bool> {
+    let ending = responses::table
+        .filter(responses::tenant.eq(tenant))
+        .filter(responses::conversation.eq(conversation))
+        .filter(responses::leaf.eq(item));
+    Ok(diesel::select(diesel::dsl::exists(ending)).get_result(conn)?)
+}
+
+/// Lets the responses that end at an item end at something else.
+pub(crate) fn move_ends(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    from: Key,
+    to: Option<Key>,
+) -> Outcome<()> {
+    let ending = responses::table
+        .filter(responses::tenant.eq(tenant))
+        .filter(responses::conversation.eq(conversation))
+        .filter(responses::leaf.eq(from));
+    diesel::update(ending).set(responses::leaf.eq(to)).execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! The work of producing an answer, statement by statement.
+
+mod begin;
+mod checkpoint;
+mod finish;
+mod history;
+mod recovery;
+
+pub(crate) use begin::{Begin, begin};
+pub(crate) use checkpoint::checkpoint;
+pub(crate) use finish::{Finish, finish};
+pub(crate) use history::history;
+pub(crate) use recovery::stale;

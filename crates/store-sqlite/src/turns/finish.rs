@@ -1,0 +1,107 @@
+//! The end of a turn.
+
+use diesel::prelude::*;
+use loquat_domain::Scope;
+use loquat_store::{FinishTurn, StoreError};
+
+use crate::{
+    conversations,
+    items::{self, Branch, Tail},
+    key::Key,
+    rows::{NewItem, ResponseEnd},
+    schema::{self, response_events, responses},
+    threads::Outcome,
+};
+
+/// A turn's end in the form of its rows.
+#[derive(Debug)]
+pub(crate) struct Finish {
+    response: Key,
+    end: ResponseEnd,
+    output: Vec<NewItem>,
+}
+
+impl From<FinishTurn> for Finish {
+    fn from(turn: FinishTurn) -> Self {
+        Self {
+            response: turn.response.id.into(),
+            end: ResponseEnd::new(&turn.response, turn.last_sequence),
+            output: turn.output.iter().map(NewItem::from).collect(),
+        }
+    }
+}
+
+/// A response and its conversation, before the end.
+#[derive(Debug, Queryable)]
+struct Running {
+    conversation: Key,
+    leaf: Option<Key>,
+    leaf_position: Option<i64>,
+    running: bool,
+    last_sequence: Option<i64>,
+    listed: bool,
+    active_leaf: Option<Key>,
+    turn: Option<Key>,
+    updated_at: i64,
+}
+
+/// Stores a turn's end.
+pub(crate) fn finish(conn: &mut SqliteConnection, scope: &Scope, turn: &Finish) -> Outcome<()> {
+    let tenant = scope.tenant.as_str();
+    let before = running(conn, scope, turn.response)?;
+    if !before.running {
+        return Err(StoreError::Conflict.into());
+    }
+    let after = before.leaf.zip(before.leaf_position).map(|(id, position)| Tail { id, position });
+    let active = before.listed && before.active_leaf == before.leaf;
+    let branch = Branch { tenant, conversation: before.conversation, active };
+    let leaf = items::attach(conn, branch, after, &turn.output)?.map(|tail| tail.id);
+    diesel::update(responses::table.find((tenant, turn.response)))
+        .set((
+            &turn.end,
+            responses::leaf.eq(leaf),
+            responses::output_from.eq(Some(Tail::next_position(after))),
+            responses::lease_until.eq(None::<i64>),
+        ))
+        .execute(conn)?;
+    if before.last_sequence.is_some() {
+        let events = response_events::table
+            .filter(response_events::tenant.eq(tenant))
+            .filter(response_events::response.eq(turn.response));
+        diesel::delete(events).execute(conn)?;
+    }
+    if before.listed {
+        let active_leaf = if active { leaf } else { before.active_leaf };
+        let holder = before.turn.filter(|holder| *holder != turn.response);
+        let ended = turn.end.completed_at.unwrap_or(before.updated_at);
+        let updated_at = ended.max(before.updated_at);
+        conversations::set_turn(conn, scope, before.conversation, active_leaf, holder, updated_at)?;
+    }
+    Ok(())
+}
+
+fn running(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Running> {
+    use schema::{conversations, items};
+    let conversation = conversations::tenant
+        .eq(responses::tenant)
+        .and(conversations::id.eq(responses::conversation));
+    let leaf = items::tenant.eq(responses::tenant).and(items::id.nullable().eq(responses::leaf));
+    Ok(responses::table
+        .inner_join(conversations::table.on(conversation))
+        .left_join(items::table.on(leaf))
+        .filter(responses::tenant.eq(scope.tenant.as_str()))
+        .filter(responses::id.eq(id))
+        .filter(responses::user.eq(scope.user.as_str()))
+        .select((
+            responses::conversation,
+            responses::leaf,
+            items::position.nullable(),
+            responses::lease_until.is_not_null(),
+            responses::last_sequence,
+            conversations::listed,
+            conversations::leaf,
+            conversations::turn,
+            conversations::updated_at,
+        ))
+        .first(conn)?)
+}

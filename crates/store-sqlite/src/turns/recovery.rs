@@ -1,0 +1,54 @@
+//! Turns that gave no sign of life.
+
+use diesel::prelude::*;
+use loquat_domain::{Event, Response, Scope, TenantId, UserId};
+use loquat_store::{StaleTurn, StoreError, json::EventDecoder};
+
+use crate::{
+    clock::Clock,
+    key::Key,
+    rows::ResponseRow,
+    schema::{response_events, responses},
+    threads::Outcome,
+};
+
+/// Up to `limit` turns whose lease has run out, oldest first.
+pub(crate) fn stale(conn: &mut SqliteConnection, limit: u32) -> Outcome<Vec<StaleTurn>> {
+    let rows: Vec<(String, String, ResponseRow)> = responses::table
+        .filter(responses::lease_until.le(Clock::NOW))
+        .order((responses::lease_until, responses::created_at))
+        .limit(i64::from(limit))
+        .select((responses::tenant, responses::user, ResponseRow::as_select()))
+        .load(conn)?;
+    rows.into_iter().map(|(tenant, user, row)| stale_turn(conn, &tenant, &user, row)).collect()
+}
+
+fn stale_turn(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    user: &str,
+    row: ResponseRow,
+) -> Outcome<StaleTurn> {
+    let events = events(conn, tenant, row.id)?;
+    let scope = Scope {
+        tenant: TenantId::new(tenant).map_err(|_| StoreError::Corrupt { column: "tenant" })?,
+        user: UserId::new(user).map_err(|_| StoreError::Corrupt { column: "user" })?,
+    };
+    Ok(StaleTurn { scope, response: Response::try_from(row)?, events })
+}
+
+/// What was checkpointed of a turn.
+fn events(conn: &mut SqliteConnection, tenant: &str, response: Key) -> Outcome<Vec<Event>> {
+    let logs: Vec<String> = response_events::table
+        .filter(response_events::tenant.eq(tenant))
+        .filter(response_events::response.eq(response))
+        .order(response_events::first_sequence)
+        .select(response_events::events)
+        .load(conn)?;
+    let mut decoder = EventDecoder::new();
+    let mut events = Vec::new();
+    for log in logs {
+        events.extend(decoder.push(&log)?);
+    }
+    Ok(events)
+}
