@@ -1,0 +1,282 @@
+//! What there is to choose, where the choice comes from, and whether it can work.
+//!
+//! [`Config`] is everything that can be configured. Its sources, in rising order: the defaults, the
+//! file `loquat.toml`, the environment, the flags. It holds no secret, only the names of variables
+//! and files that do, so that it may be printed.
+
+mod auth;
+mod database;
+mod environment;
+mod fault;
+mod limits;
+mod models;
+mod reader;
+mod server;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod well_known;
+
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    io,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+pub(crate) use auth::{AuthSection, KeySection, SECRET_VARIABLE};
+pub(crate) use database::DatabaseSection;
+pub(crate) use environment::Environment;
+pub(crate) use fault::Faults;
+pub(crate) use limits::LimitsSection;
+pub(crate) use models::{
+    AuthStyle, EchoSection, MaxTokensField, ModelSection, OpenAiSection, ProviderSection,
+};
+pub(crate) use server::{LogFormat, LogSection, ServerSection};
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The model that answers callers who name none. Default: `OPENAI_MODEL`, or `gpt-5-mini` when
+    /// there is an `OPENAI_API_KEY`; else the only configured model; else `echo`.
+    pub(crate) default_model: String,
+    pub(crate) server: ServerSection,
+    pub(crate) log: LogSection,
+    pub(crate) database: DatabaseSection,
+    pub(crate) auth: AuthSection,
+    pub(crate) limits: LimitsSection,
+    pub(crate) providers: BTreeMap<String, ProviderSection>,
+    pub(crate) models: BTreeMap<String, ModelSection>,
+}
+
+/// The settings of the command line, as text. Faults in them are told like all others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
+pub(crate) struct Flags {
+    /// File to read instead of ./loquat.toml [LOQUAT_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address and port to listen on [LOQUAT_LISTEN]
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// Directory of the generated secret and the default database [LOQUAT_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIRECTORY")]
+    pub(crate) data_dir: Option<String>,
+    /// Where the conversations lie, such as sqlite://loquat.db [LOQUAT_DATABASE_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// Model that answers callers who name none [LOQUAT_DEFAULT_MODEL]
+    #[arg(long, global = true, value_name = "MODEL")]
+    pub(crate) default_model: Option<String>,
+    /// Threads that speak HTTP [LOQUAT_HTTP_WORKERS]
+    #[arg(long, global = true, value_name = "NUMBER")]
+    pub(crate) http_workers: Option<String>,
+    /// Threads on which turns run [LOQUAT_RUNTIME_THREADS]
+    #[arg(long, global = true, value_name = "NUMBER")]
+    pub(crate) runtime_threads: Option<String>,
+    /// What to log, such as info or warn,loquat_http=debug [LOQUAT_LOG]
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// text or json [LOQUAT_LOG_FORMAT]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+}
+
+/// The variable that names the file.
+const FILE_VARIABLE: &str = "LOQUAT_CONFIG";
+
+/// The file that is read when it is there and none is named.
+const DEFAULT_FILE: &str = "loquat.toml";
+
+impl Config {
+    /// Reads all sources. What is faulty keeps its default, so that whatever depends on the rest
+    /// can be checked too; nothing may be started while there are faults.
+    pub(crate) fn load(flags: &Flags, environment: &Environment) -> (Self, Faults) {
+        let mut faults = Faults::default();
+        let mut table = read_file(flags, environment, &mut faults);
+        settings::overlay(&mut table, environment, flags, &mut faults);
+        let mut config = Self::of_table(table, &mut faults);
+        config.add_secret_of_environment(environment, &mut faults);
+        well_known::add(&mut config, environment, &mut faults);
+        config.check(&mut faults);
+        (config, faults)
+    }
+
+    /// The configuration as a file. It holds no secret.
+    pub(crate) fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    fn of_table(mut table: Table, faults: &mut Faults) -> Self {
+        let mut config = Self::default();
+        let auth = reader::table(&mut table, "auth", faults);
+        config.auth = read_auth(auth, faults);
+        config.server = read(&mut table, "server", faults);
+        config.log = read(&mut table, "log", faults);
+        config.database = read(&mut table, "database", faults);
+        config.limits = read(&mut table, "limits", faults);
+        for (name, table) in reader::tables(&mut table, "providers", faults) {
+            let path = format!("providers.{name}");
+            // A faulty provider stays known, so that its models are not at fault too.
+            let provider = reader::section(&path, table, Some("kind"), faults)
+                .unwrap_or(ProviderSection::Echo(EchoSection::default()));
+            config.providers.insert(name, provider);
+        }
+        for (name, table) in reader::tables(&mut table, "models", faults) {
+            let path = format!("models.{name}");
+            let model = reader::section(&path, table, None, faults).unwrap_or_default();
+            config.models.insert(name, model);
+        }
+        match table.remove("default_model") {
+            Some(Value::String(model)) => config.default_model = model,
+            Some(_) => faults.add("default_model", "must be text in quotes"),
+            None => {}
+        }
+        for key in table.keys() {
+            faults.add(
+                key,
+                "there is no such key; the keys here are `default_model`, `server`, `log`, \
+                 `database`, `auth`, `limits`, `providers`, `models`",
+            );
+        }
+        config
+    }
+
+    /// A secret in the environment is the one key of an installation that configures no other.
+    fn add_secret_of_environment(&mut self, environment: &Environment, faults: &mut Faults) {
+        match faults.take(SECRET_VARIABLE, environment.variable(SECRET_VARIABLE)) {
+            None | Some(None) => {}
+            Some(Some(_)) if self.auth.keys.is_empty() => {
+                faults.note_origin("auth.keys[0].secret_env", SECRET_VARIABLE);
+                self.auth.keys.push(KeySection::of_environment());
+            }
+            Some(Some(_)) => {
+                let is_named =
+                    |key: &KeySection| key.secret_env.as_deref() == Some(SECRET_VARIABLE);
+                if !self.auth.keys.iter().any(is_named) {
+                    faults.add(
+                        SECRET_VARIABLE,
+                        "is set, but [[auth.keys]] configures other keys: unset it, or name it \
+                         there as secret_env",
+                    );
+                }
+            }
+        }
+    }
+
+    /// Checks what can be checked without looking at anything outside.
+    fn check(&self, faults: &mut Faults) {
+        self.server.check(faults);
+        self.log.check(faults);
+        self.limits.check(faults);
+        for (name, provider) in &self.providers {
+            let path = format!("providers.{name}");
+            check_name(&path, name, faults);
+            provider.check(&path, faults);
+        }
+        for (name, model) in &self.models {
+            let path = format!("models.{name}");
+            check_name(&path, name, faults);
+            model.check(&path, faults);
+            if !model.provider.is_empty() && !self.providers.contains_key(&model.provider) {
+                faults.add(
+                    &format!("{path}.provider"),
+                    "there is no provider of that name: configure [providers.NAME]",
+                );
+            }
+        }
+        if !self.models.contains_key(&self.default_model) {
+            faults.add(
+                "default_model",
+                "there is no model of that name: configure [models.NAME], or name another",
+            );
+        }
+    }
+}
+
+impl Faults {
+    /// A number must lie within bounds.
+    fn check_range<T: PartialOrd + Display>(
+        &mut self,
+        key: &str,
+        value: T,
+        range: RangeInclusive<T>,
+    ) {
+        if !range.contains(&value) {
+            self.add(key, format!("must be from {} to {}", range.start(), range.end()));
+        }
+    }
+}
+
+/// Names of models and providers travel in URLs and logs.
+fn check_name(path: &str, name: &str, faults: &mut Faults) {
+    let fits = (1..=128).contains(&name.len());
+    if !fits || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        faults.add(path, "a name has 1 to 128 printable ASCII characters without spaces");
+    }
+}
+
+/// What the file says, as one table; empty when there is no file.
+fn read_file(flags: &Flags, environment: &Environment, faults: &mut Faults) -> Table {
+    let of_environment = faults.take(FILE_VARIABLE, environment.variable(FILE_VARIABLE)).flatten();
+    let (path, key) = match (&flags.config, of_environment) {
+        (Some(path), _) => (path.clone(), "--config"),
+        (None, Some(path)) => (PathBuf::from(path), FILE_VARIABLE),
+        (None, None) => (PathBuf::from(DEFAULT_FILE), DEFAULT_FILE),
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => parse(&text, &path, faults),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && key == DEFAULT_FILE => {
+            Table::new()
+        }
+        Err(error) => {
+            faults.add(key, format!("the file {} cannot be read: {error}", path.display()));
+            Table::new()
+        }
+    }
+}
+
+fn parse(text: &str, path: &Path, faults: &mut Faults) -> Table {
+    text.parse().unwrap_or_else(|error: toml::de::Error| {
+        // The parser's own text repeats the line, which may hold a secret in the wrong place.
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let what = reader::explain(error.message());
+        faults.add(&format!("{}, line {line}", path.display()), what);
+        Table::new()
+    })
+}
+
+fn read<T: Default + serde::de::DeserializeOwned>(
+    table: &mut Table,
+    key: &str,
+    faults: &mut Faults,
+) -> T {
+    let section = reader::table(table, key, faults);
+    reader::section(key, section, None, faults).unwrap_or_default()
+}
+
+fn read_auth(mut table: Table, faults: &mut Faults) -> AuthSection {
+    let keys = match table.remove("keys") {
+        None => Vec::new(),
+        Some(Value::Array(keys)) => keys,
+        Some(_) => {
+            faults.add("auth.keys", "must be a list of tables, each written as [[auth.keys]]");
+            Vec::new()
+        }
+    };
+    let mut auth: AuthSection = reader::section("auth", table, None, faults).unwrap_or_default();
+    for (at, key) in keys.into_iter().enumerate() {
+        let path = format!("auth.keys[{at}]");
+        let Value::Table(key) = key else {
+            faults.add(&path, "must be a table, written as [[auth.keys]]");
+            continue;
+        };
+        auth.keys.push(reader::section(&path, key, None, faults).unwrap_or_default());
+    }
+    auth
+}

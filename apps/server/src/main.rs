@@ -1,0 +1,4 @@
+//! x
+mod cli;
+mod config;
+fn main() {}
