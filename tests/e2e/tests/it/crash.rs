@@ -10,8 +10,11 @@ use crate::harness::{Client, Config, Exchange, Format, Home};
 /// What is shown is stored within this time, give or take one round of writing.
 const CHECKPOINT: Duration = Duration::from_millis(1_250);
 
-/// What is left undone by a dead process is ended within its lease of 8 s and a little more.
-const RECOVERED: Duration = Duration::from_secs(18);
+/// For how long a dead process counts as alive.
+const LEASE: &str = "[limits]\nlease_ms = 2_000";
+
+/// What a dead process left undone is ended within ten seconds after its lease.
+const RECOVERED: Duration = Duration::from_secs(12);
 
 fn words() -> Vec<String> {
     (0..5_000).map(|number| format!("word{number} ")).collect()
@@ -33,7 +36,7 @@ fn deltas(exchange: &Exchange) -> String {
 async fn a_killed_server_keeps_what_it_showed_and_goes_on() {
     let upstream = ScriptedUpstream::queue([endless(), UpstreamScript::answer(["Still here."])]);
     let upstream = upstream.await.unwrap();
-    let home = Home::new(Config::scripted(&upstream));
+    let home = Home::new(Config::scripted(&upstream).table(LEASE));
     let server = home.serve().await;
     let client = home.client(&server).await;
     let conversation = client.conversation().await;
@@ -110,7 +113,7 @@ async fn many_kills_at_any_moment_lose_no_message_that_was_answered() {
 #[tokio::test]
 async fn a_stopped_server_ends_its_answers_in_order() {
     let upstream = ScriptedUpstream::always(endless()).await.unwrap();
-    let home = Home::new(Config::scripted(&upstream).setting("shutdown_timeout = \"200ms\""));
+    let home = Home::new(Config::scripted(&upstream).table("[server]\ndrain_timeout_ms = 200"));
     let server = home.serve().await;
     let client = home.client(&server).await;
     let mut exchange = client.open(&Format::Responses.ask("Go on")).await;

@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Config, Format, Home, Said, Server};
 
 /// Timers that a test can wait for.
-const SHORT_TIMERS: &str = "first_token_timeout = \"300ms\"\nidle_timeout = \"300ms\"";
+const SHORT_TIMERS: &str = "first_token_timeout_ms = 500\nidle_timeout_ms = 500";
+
+/// Further tries at once.
+const QUICK_RETRIES: &str = "retry_delay_ms = 10";
 
 /// How an answer must end.
 struct End {
@@ -87,7 +90,7 @@ async fn an_answer_that_stops_in_the_middle_for_too_long_fails() {
         finish_reason: None,
         text_is_whole: false,
     };
-    ends_everywhere(story().stall(), end).await;
+    ends_everywhere_with(story().stall(), SHORT_TIMERS, end).await;
 }
 
 #[tokio::test]
@@ -106,7 +109,7 @@ async fn a_tool_call_completes_the_answer() {
     let script = UpstreamScript::sse().role().tool_call(0, "call_1", "weather");
     let script = script.arguments(0, "{\"city\":").arguments(0, "\"Oslo\"}");
     let script = script.finish("tool_calls").usage(9, 4).done();
-    let (_upstream, _home, _server, client) = serving(script).await;
+    let (_upstream, _home, _server, client) = serving(script, "").await;
     let said = said(&client, Format::Responses).await;
     assert_eq!(said.status, "completed");
     let response = &said.last;
@@ -123,12 +126,15 @@ async fn a_tool_call_completes_the_answer() {
     assert_eq!(function["arguments"], "{\"city\":\"Oslo\"}");
 }
 
-async fn serving(script: UpstreamScript) -> (ScriptedUpstream, Home, Server, Client) {
+async fn serving(
+    script: UpstreamScript,
+    settings: &str,
+) -> (ScriptedUpstream, Home, Server, Client) {
     let upstream = ScriptedUpstream::always(script).await.unwrap();
     let base_url = format!("base_url = \"{}\"", upstream.base_url());
     let config = Config::none()
         .setting("default_model = \"scripted\"")
-        .provider("scripted", &format!("{base_url}\n{SHORT_TIMERS}"))
+        .provider("scripted", &format!("{base_url}\n{settings}"))
         .model("scripted", "scripted");
     let home = Home::new(config);
     let server = home.serve().await;
@@ -141,7 +147,11 @@ async fn said(client: &Client, format: Format) -> Said {
 }
 
 async fn ends_everywhere(script: UpstreamScript, end: End) {
-    let (_upstream, _home, _server, client) = serving(script).await;
+    ends_everywhere_with(script, "", end).await;
+}
+
+async fn ends_everywhere_with(script: UpstreamScript, settings: &str, end: End) {
+    let (_upstream, _home, _server, client) = serving(script, settings).await;
     for format in [Format::Responses, Format::Lines, Format::ChatEvents] {
         let said = said(&client, format).await;
         assert_eq!(said.text, SAID, "{format:?}");
@@ -190,7 +200,7 @@ async fn text_ends(client: &Client, end: &End) {
 
 /// What a provider does instead of answering, and what the caller is told.
 async fn refused(script: UpstreamScript, status: u16, code: &str) -> usize {
-    let (upstream, _home, _server, client) = serving(script).await;
+    let (upstream, _home, _server, client) = serving(script, QUICK_RETRIES).await;
     let body = json!({"input": "Hi", "stream": true});
     let answer = client.post("/v1/responses", body).await;
     assert_eq!(answer.status, status, "{}", answer.text());
@@ -238,7 +248,8 @@ async fn a_provider_that_recovers_is_not_reported_at_all() {
 
 #[tokio::test]
 async fn a_provider_that_says_nothing_in_time_is_reported() {
-    let (_upstream, _home, _server, client) = serving(UpstreamScript::sse().role().stall()).await;
+    let script = UpstreamScript::sse().role().stall();
+    let (_upstream, _home, _server, client) = serving(script, SHORT_TIMERS).await;
     let said = said(&client, Format::Responses).await;
     assert_eq!((said.status.as_str(), said.text.as_str()), ("failed", ""));
     assert_eq!(said.why.as_deref(), Some("provider_first_token_timeout"));

@@ -22,7 +22,7 @@ async fn run(mut scenario: Command) -> String {
         .provider("scripted", &format!("base_url = \"{}\"", upstream.base_url()))
         .model("limited", "scripted")
         .model("broken", "scripted")
-        .table("[providers.slow]\nkind = \"echo\"\ninter_token_delay = \"50ms\"")
+        .table("[providers.slow]\nkind = \"echo\"\ninter_token_delay_ms = 50")
         .model("slow", "slow");
     let home = Home::new(config);
     let server = home.serve().await;

@@ -27,7 +27,7 @@ async fn clients_that_do_not_read_take_little_memory_and_are_ended() {
     // A little less than the longest answer that is kept, 2 MiB.
     let script = (0..480).fold(UpstreamScript::sse().role(), |script, _| script.text(&piece));
     let upstream = ScriptedUpstream::always(script.finish("stop").done()).await.unwrap();
-    let home = Home::new(Config::scripted(&upstream).setting("slow_reader_timeout = \"2s\""));
+    let home = Home::new(Config::scripted(&upstream).table("[limits]\nslow_reader_ms = 2_000"));
     let server = home.serve().await;
     let client = home.client(&server).await;
     let message = json!({"message": "Hi"});

@@ -63,7 +63,8 @@ impl Config {
 
     /// Adds a model of a provider.
     pub(crate) fn model(self, name: &str, provider: &str) -> Self {
-        self.table(&format!("[models.{name}]\nprovider = \"{provider}\""))
+        let window = "context_window = 128_000\nmax_output_tokens = 16_384";
+        self.table(&format!("[models.{name}]\nprovider = \"{provider}\"\n{window}"))
     }
 
     /// Adds a table.
