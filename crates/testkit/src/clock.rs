@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use loquat_chat::Clock;
 use loquat_domain::Timestamp;
 
 /// A clock that stands still until the test moves it.
@@ -38,6 +39,12 @@ impl FakeClock {
     /// Sets it, also backwards: wall clocks do that.
     pub fn set(&self, now: Timestamp) {
         self.micros.store(now.as_micros(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        Self::now(self)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use loquat_chat::IdSource;
 use uuid::{Builder, Uuid};
 
 /// Makes ids of version 7 that count up from one: what a test prints is the same in every run.
@@ -32,6 +33,12 @@ impl FakeIds {
         }
         // 1 September 2025, 00:00:00 UTC, like FakeClock: an id that looks like a real one.
         Builder::from_unix_timestamp_millis(1_756_684_800_000, &random).into_uuid()
+    }
+}
+
+impl IdSource for FakeIds {
+    fn next(&self) -> Uuid {
+        self.next_id()
     }
 }
 

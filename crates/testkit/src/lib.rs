@@ -2,6 +2,12 @@
 //! implementations of the ports, conformance suites that every adapter of a port passes, and
 //! strict checkers for every stream format.
 //!
+//! - Fakes: [`MemoryStore`] for both store ports, [`ScriptedProvider`] for a model inside the
+//!   process, [`ScriptedUpstream`] for one behind a socket, [`FakeClock`] and [`FakeIds`].
+//! - Suites: [`store_conformance!`] for every store.
+//! - Checkers: [`ResponsesStreamChecker`], [`CompletionsStreamChecker`], [`ChatStreamChecker`], and
+//!   [`check_response_object`] for answers that do not stream.
+//!
 //! **Invariant**: nothing but tests depends on this crate, and nothing here sleeps to wait for
 //! something to happen.
 
