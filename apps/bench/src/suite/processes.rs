@@ -1,0 +1,306 @@
+//! The processes that a scenario needs: the mock, the server, the load generator.
+
+use std::{
+    fmt::Write as _,
+    fs::{self, File},
+    io::{BufRead as _, BufReader},
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::scenarios::Model;
+use crate::{
+    load::{Connection, Report, Target},
+    mock::Record,
+};
+
+/// How long the server may take to be ready, with an empty database.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long the model's side may take to see that the last client has gone. Far above what is
+/// wanted of the server, so that a slow one is measured and not cut off.
+const SETTLED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often something that is waited for is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What the shell may hold that would change the server's configuration.
+const FOREIGN_SETTINGS: [&str; 3] = ["LOQUAT_DATABASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL"];
+
+/// The cores to which things are pinned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cores {
+    pub(super) server: u32,
+    pub(super) load: u32,
+}
+
+/// The mock, and all that is needed to start the rest.
+pub(super) struct Bench {
+    runtime: Runtime,
+    directory: TempDir,
+    server: PathBuf,
+    own: PathBuf,
+    cores: Option<Cores>,
+    mock_url: String,
+    mock: Target,
+    _mock_process: Process,
+}
+
+/// A process that ends with its owner.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A running server with an empty database of its own.
+pub(super) struct Server {
+    process: Process,
+    url: String,
+    token_file: PathBuf,
+    _directory: TempDir,
+}
+
+impl Bench {
+    /// Starts the mock.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or there is no such server binary.
+    pub(super) fn new(
+        server: &Path,
+        work_dir: Option<&Path>,
+        cores: Option<Cores>,
+    ) -> anyhow::Result<Self> {
+        let server = fs::canonicalize(server)
+            .with_context(|| format!("there is no server binary {}", server.display()))?;
+        let own = std::env::current_exe().context("cannot find our own binary")?;
+        let directory = match work_dir {
+            Some(parent) => tempfile::tempdir_in(parent),
+            None => tempfile::tempdir(),
+        }
+        .context("cannot make a directory to work in")?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut command = pinned(&own, cores.map(|cores| cores.load));
+        let mut process = Process(
+            command
+                .args(["mock", "--port=0"])
+                .stdout(Stdio::piped())
+                .spawn()
+                .context("the mock does not start; without taskset, use --no-pin")?,
+        );
+        let mut line = String::new();
+        let output = process.0.stdout.as_mut().context("the mock has no output")?;
+        BufReader::new(output).read_line(&mut line)?;
+        let mock_url = line
+            .trim_end()
+            .strip_prefix("mock provider at ")
+            .and_then(|url| url.strip_suffix("/v1"))
+            .with_context(|| format!("the mock said `{}`", line.trim_end()))?
+            .to_owned();
+        let mock = runtime.block_on(Target::resolve(&mock_url, None))?;
+        Ok(Self { runtime, directory, server, own, cores, mock_url, mock, _mock_process: process })
+    }
+
+    /// Starts a server that knows `models`, and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// When it is not ready in time, with the end of what it logged.
+    pub(super) fn start_server(&self, models: &[Model]) -> anyhow::Result<Server> {
+        let directory = tempfile::tempdir_in(self.directory.path())?;
+        let at = directory.path();
+        fs::write(at.join("loquat.toml"), self.configuration(models)?)?;
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let address = format!("127.0.0.1:{port}");
+        let log = at.join("server.log");
+        let output = File::create(&log)?;
+
+        let mut command = pinned(&self.server, self.cores.map(|cores| cores.server));
+        environment(&mut command, at, &address);
+        command.stdout(output.try_clone()?).stderr(output).stdin(Stdio::null());
+        let mut process = Process(command.spawn().context("the server does not start")?);
+        let url = format!("http://{address}");
+        self.wait_until_ready(&mut process, &url)
+            .with_context(|| format!("the server logged: {}", last_lines(&log)))?;
+
+        let token_file = at.join("token");
+        fs::write(&token_file, self.token(at, &address)?)?;
+        Ok(Server { process, url, token_file, _directory: directory })
+    }
+
+    fn configuration(&self, models: &[Model]) -> anyhow::Result<String> {
+        let mut text = String::new();
+        let base_url = format!("{}/v1", self.mock_url);
+        writeln!(text, "[providers.mock]\nkind = \"openai\"\nbase_url = \"{base_url}\"")?;
+        for Model { name, upstream, context_window, max_output_tokens } in models {
+            writeln!(
+                text,
+                "\n[models.{name}]\nprovider = \"mock\"\nupstream = \"{upstream}\"\n\
+                 context_window = {context_window}\nmax_output_tokens = {max_output_tokens}"
+            )?;
+        }
+        Ok(text)
+    }
+
+    fn wait_until_ready(&self, process: &mut Process, url: &str) -> anyhow::Result<()> {
+        let deadline = Instant::now() + READY_WITHIN;
+        self.runtime.block_on(async {
+            let target = Target::resolve(url, None).await?;
+            loop {
+                if let Some(status) = process.0.try_wait()? {
+                    bail!("it ended with {status}");
+                }
+                let ready = async {
+                    let mut connection = Connection::open(&target).await?;
+                    let request = target.request("GET", "/readyz", "*/*", "");
+                    let (status, _) = connection.send(&request).await?;
+                    anyhow::ensure!(status == 200, "/readyz is answered {status}");
+                    Ok(())
+                };
+                match ready.await {
+                    Ok(()) => return Ok(()),
+                    Err(error) if Instant::now() > deadline => {
+                        return Err(error.context("it was not ready in time"));
+                    }
+                    Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                }
+            }
+        })
+    }
+
+    fn token(&self, at: &Path, address: &str) -> anyhow::Result<Vec<u8>> {
+        let mut command = Command::new(&self.server);
+        environment(&mut command, at, address);
+        let output = command
+            .args(["token", "--tenant", "bench", "--user", "u1", "--ttl", "1h"])
+            .output()
+            .context("cannot run the server's `token` command")?;
+        if !output.status.success() {
+            bail!("no token: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+        }
+        Ok(output.stdout)
+    }
+
+    /// Runs the load generator against the server.
+    ///
+    /// # Errors
+    ///
+    /// When it ends without a report.
+    pub(super) fn load_server(
+        &self,
+        server: &Server,
+        arguments: &[&str],
+    ) -> anyhow::Result<Report> {
+        let mut command = self.load(&server.url);
+        command.arg("--token-file").arg(&server.token_file);
+        // taskset becomes the server by `exec`, so its id is the server's.
+        command.arg("--pid").arg(server.process.0.id().to_string());
+        self.report(command, arguments)
+    }
+
+    /// Runs the load generator against the mock, with nothing between.
+    ///
+    /// # Errors
+    ///
+    /// When it ends without a report.
+    pub(super) fn load_mock(&self, arguments: &[&str]) -> anyhow::Result<Report> {
+        let mut command = self.load(&self.mock_url);
+        command.arg("--format=completions");
+        self.report(command, arguments)
+    }
+
+    fn load(&self, url: &str) -> Command {
+        let mut command = pinned(&self.own, self.cores.map(|cores| cores.load));
+        command.args(["load", "--url", url]);
+        command
+    }
+
+    fn report(&self, mut command: Command, arguments: &[&str]) -> anyhow::Result<Report> {
+        let file = self.directory.path().join("report.json");
+        command.args(arguments).arg("--json").arg(&file).stdout(Stdio::null());
+        let status = command.status().context("the load generator does not start")?;
+        if !status.success() {
+            bail!("the load generator ended with {status}");
+        }
+        let text = fs::read_to_string(&file)?;
+        fs::remove_file(&file)?;
+        serde_json::from_str(&text).context("the load generator's report cannot be read")
+    }
+
+    /// Forgets what the mock remembers.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer.
+    pub(super) fn reset_record(&self) -> anyhow::Result<()> {
+        self.ask_mock("POST", "/record/reset").map(|_| ())
+    }
+
+    /// What the mock remembers, once every request has ended or will not any more.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer.
+    pub(super) fn settled_record(&self) -> anyhow::Result<Record> {
+        let deadline = Instant::now() + SETTLED_WITHIN;
+        loop {
+            let record: Record = serde_json::from_value(self.ask_mock("GET", "/record")?)?;
+            let ended = record.completed + record.cancelled + record.faulted;
+            if ended == record.started || Instant::now() > deadline {
+                return Ok(record);
+            }
+            self.runtime.block_on(tokio::time::sleep(LOOK_EVERY));
+        }
+    }
+
+    fn ask_mock(&self, method: &str, path: &str) -> anyhow::Result<serde_json::Value> {
+        self.runtime.block_on(async {
+            let mut connection = Connection::open(&self.mock).await?;
+            connection.call(&self.mock, method, path, "").await
+        })
+    }
+}
+
+/// The server's surroundings: one worker, one thread, and nothing of the shell's.
+fn environment(command: &mut Command, directory: &Path, address: &str) {
+    for name in FOREIGN_SETTINGS {
+        command.env_remove(name);
+    }
+    command
+        .current_dir(directory)
+        .env("LOQUAT_CONFIG", directory.join("loquat.toml"))
+        .env("LOQUAT_DATA_DIR", directory.join("data"))
+        .env("LOQUAT_LISTEN", address)
+        .env("LOQUAT_HTTP_WORKERS", "1")
+        .env("LOQUAT_RUNTIME_THREADS", "1")
+        .env("LOQUAT_LOG", "warn");
+}
+
+fn pinned(program: &Path, core: Option<u32>) -> Command {
+    match core {
+        Some(core) => {
+            let mut command = Command::new("taskset");
+            command.args(["-c", &core.to_string()]).arg(program);
+            command
+        }
+        None => Command::new(program),
+    }
+}
+
+fn last_lines(path: &Path) -> String {
+    const SHOWN: usize = 10;
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines.get(lines.len().saturating_sub(SHOWN)..).unwrap_or_default().join("\n")
+}

@@ -1,0 +1,12 @@
+//! The mock and the load generator as an operator runs them: as processes, over sockets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail where it stands"
+)]
+
+mod cancellation;
+mod load;
+mod mock;
+mod playground;
