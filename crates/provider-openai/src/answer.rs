@@ -12,12 +12,13 @@
 use std::{collections::VecDeque, pin::Pin, time::Duration};
 
 use bytes::Bytes;
+use http::Response;
+use hyper::body::Incoming;
 use loquat_provider::{ProviderError, ProviderEvent};
-use reqwest::Response;
 use tokio::time::{Instant, Sleep};
 
 use crate::{
-    call::Call,
+    client::{Call, next_chunk},
     options::Limits,
     refusal::Refusal,
     sse::SseReader,
@@ -67,14 +68,14 @@ pub(crate) struct Answer {
 
 /// The body that is being read.
 struct Source {
-    response: Response,
+    body: Incoming,
     frames: SseReader,
     translator: Translator,
 }
 
 impl Source {
-    fn new(response: Response) -> Self {
-        Self { response, frames: SseReader::default(), translator: Translator::default() }
+    fn new(body: Incoming) -> Self {
+        Self { body, frames: SseReader::default(), translator: Translator::default() }
     }
 }
 
@@ -100,7 +101,7 @@ impl Answer {
         loop {
             match self.attempt().await {
                 Ok(response) => {
-                    self.source = Some(Source::new(response));
+                    self.source = Some(Source::new(response.into_body()));
                     return Ok(());
                 }
                 Err(refusal) => self.pause(refusal).await?,
@@ -108,7 +109,7 @@ impl Answer {
         }
     }
 
-    async fn attempt(&mut self) -> Result<Response, Refusal> {
+    async fn attempt(&mut self) -> Result<Response<Incoming>, Refusal> {
         tokio::select! {
             biased;
             sent = self.call.send() => sent,
@@ -267,10 +268,8 @@ impl Answer {
         loop {
             tokio::select! {
                 biased;
-                chunk = source.response.chunk() => {
-                    return chunk.map_err(|error| {
-                        ProviderError::Disconnected(Some(error.without_url().into()))
-                    });
+                chunk = next_chunk(&mut source.body) => {
+                    return chunk.map_err(|error| ProviderError::Disconnected(Some(error.into())));
                 }
                 () = &mut self.timer => {
                     if deadline <= Instant::now() {

@@ -1,6 +1,7 @@
 //! Where requests go.
 
-use reqwest::Url;
+use http::Uri;
+use url::Url;
 
 use crate::options::{OptionsError, OutputLimitField};
 
@@ -24,7 +25,9 @@ impl Endpoint {
             return Err(OptionsError::CredentialsInUrl);
         }
         base.set_fragment(None);
-        Ok(Self { base, azure_api_version })
+        let endpoint = Self { base, azure_api_version };
+        endpoint.uri("model").ok_or(OptionsError::NotAUrl)?;
+        Ok(endpoint)
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -42,8 +45,8 @@ impl Endpoint {
         }
     }
 
-    /// The URL of the call for this model.
-    pub(crate) fn url(&self, model: &str) -> Url {
+    /// The URL of the call for this model; `None` when a name as long as this fits into none.
+    pub(crate) fn uri(&self, model: &str) -> Option<Uri> {
         let mut url = self.base.clone();
         // An http or https URL always has segments.
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -56,7 +59,7 @@ impl Endpoint {
         if let Some(version) = &self.azure_api_version {
             url.query_pairs_mut().append_pair("api-version", version);
         }
-        url
+        Uri::try_from(url.as_str()).ok()
     }
 }
 
@@ -71,20 +74,20 @@ mod tests {
     #[test]
     fn the_path_follows_the_base_with_and_without_a_slash_at_its_end() {
         for base in ["http://localhost:11434/v1", "http://localhost:11434/v1/"] {
-            let url = endpoint(base).url("m");
-            assert_eq!(url.as_str(), "http://localhost:11434/v1/chat/completions");
+            let url = endpoint(base).uri("m").unwrap().to_string();
+            assert_eq!(url, "http://localhost:11434/v1/chat/completions");
         }
-        let bare = endpoint("https://example.org").url("m");
-        assert_eq!(bare.as_str(), "https://example.org/chat/completions");
+        let bare = endpoint("https://example.org").uri("m").unwrap().to_string();
+        assert_eq!(bare, "https://example.org/chat/completions");
     }
 
     #[test]
     fn azure_names_the_deployment_in_the_path() {
         let version = Some("2024-10-21".to_owned());
         let endpoint = Endpoint::new("https://res.openai.azure.com/", version).unwrap();
-        let url = endpoint.url("a/b c");
+        let url = endpoint.uri("a/b c").unwrap().to_string();
         assert_eq!(
-            url.as_str(),
+            url,
             "https://res.openai.azure.com/openai/deployments/a%2Fb%20c/chat/completions\
              ?api-version=2024-10-21"
         );

@@ -11,8 +11,8 @@
 //! `Debug` text. What the endpoint says in an error is read, classified and forgotten.
 
 mod answer;
-mod call;
 mod chunk;
+mod client;
 mod endpoint;
 mod options;
 mod provider;

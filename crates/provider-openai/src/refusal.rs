@@ -1,12 +1,18 @@
 //! What an endpoint's "no" means.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
+use http::{HeaderMap, Response, StatusCode, header::CONTENT_TYPE};
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
 use loquat_provider::ProviderError;
-use reqwest::{Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
+use tokio::time::error::Elapsed;
 
-use crate::retry::{Pause, retry_after};
+use crate::{
+    client::next_chunk,
+    retry::{Pause, retry_after},
+};
 
 /// How much of an error's body is read, in bytes. Those of the known servers have less than 4 KiB.
 const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
@@ -30,11 +36,8 @@ impl From<ProviderError> for Refusal {
 
 impl Refusal {
     /// The request could not be sent, or no answer came to it.
-    pub(crate) fn unsent(error: reqwest::Error) -> Self {
-        // The URL may name a deployment or carry a query that is nobody's business.
-        let error = error.without_url();
-        if error.is_timeout() {
-            // The client has no other time limit than the one for connecting.
+    pub(crate) fn unsent(error: legacy::Error) -> Self {
+        if error.source().is_some_and(<dyn Error>::is::<Elapsed>) {
             return ProviderError::ConnectTimeout.into();
         }
         // The usual reason for a connection that breaks before the head is that it was kept from
@@ -44,12 +47,12 @@ impl Refusal {
     }
 
     /// A status other than 200, or an answer that is not a stream of events.
-    pub(crate) async fn read(response: Response) -> Self {
+    pub(crate) async fn read(response: Response<Incoming>) -> Self {
         let (status, wait) = (response.status(), retry_after(response.headers()));
         if status.is_redirection() {
             return ProviderError::Protocol("it redirects, and a key is not carried along").into();
         }
-        let report = ErrorReport::read(&body(response).await);
+        let report = ErrorReport::read(&beginning(response.into_body()).await);
         match status {
             StatusCode::OK => report.into_answer_error().into(),
             _ => Self::of(status.as_u16(), wait, &report),
@@ -78,16 +81,16 @@ impl Refusal {
 /// True when the head announces something that cannot be a stream of events. Whatever else it
 /// announces is taken for one: not every server labels its streams.
 pub(crate) fn is_no_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(reqwest::header::CONTENT_TYPE).map_or(&[][..], |kind| kind.as_bytes());
+    let kind = headers.get(CONTENT_TYPE).map_or(&[][..], |kind| kind.as_bytes());
     let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     kind.eq_ignore_ascii_case(b"application/json") || kind.eq_ignore_ascii_case(b"text/html")
 }
 
 /// The beginning of the body, as far as it comes in time.
-async fn body(mut response: Response) -> Vec<u8> {
+async fn beginning(mut incoming: Incoming) -> Vec<u8> {
     let mut body = Vec::new();
     let read = async {
-        while let Ok(Some(chunk)) = response.chunk().await {
+        while let Ok(Some(chunk)) = next_chunk(&mut incoming).await {
             let room = MAX_ERROR_BODY_BYTES.saturating_sub(body.len());
             body.extend(chunk.iter().take(room));
             if chunk.len() >= room {

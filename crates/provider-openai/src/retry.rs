@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use http::{
+    HeaderMap, HeaderName,
+    header::{DATE, RETRY_AFTER},
+};
 
 /// The longest wish to wait that is granted. A person waits in front of the screen, and another
 /// try after that would find the time for the first token nearly used up.
