@@ -1,0 +1,50 @@
+//! Ids in paths.
+
+use std::{
+    future::{Ready, ready},
+    str::FromStr,
+};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use loquat_chat::Missing;
+use loquat_domain::{ConversationId, ItemId, ResponseId};
+
+use crate::error::ApiError;
+
+/// An id that stands in a path.
+///
+/// A text that is no id at all gets the answer of an id that nobody has: it is one.
+pub(crate) struct InPath<T>(pub(crate) T);
+
+/// What can be named in a path.
+pub(crate) trait PathId: FromStr {
+    /// The segment's name in the route.
+    const SEGMENT: &'static str;
+    /// What is not there when the id is none.
+    const MISSING: Missing;
+}
+
+impl PathId for ConversationId {
+    const SEGMENT: &'static str = "conversation_id";
+    const MISSING: Missing = Missing::Conversation;
+}
+
+impl PathId for ResponseId {
+    const SEGMENT: &'static str = "response_id";
+    const MISSING: Missing = Missing::Response;
+}
+
+impl PathId for ItemId {
+    const SEGMENT: &'static str = "item_id";
+    const MISSING: Missing = Missing::Item;
+}
+
+impl<T: PathId> FromRequest for InPath<T> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let id = request.match_info().get(T::SEGMENT).and_then(|text| text.parse().ok());
+        ready(id.map(Self).ok_or_else(|| ApiError::not_found(T::MISSING)))
+    }
+}

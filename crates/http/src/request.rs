@@ -1,0 +1,12 @@
+//! What callers send, in the shapes of the wire, and how it becomes what a use case takes.
+
+pub(crate) mod chat_stream;
+pub(crate) mod conversation;
+pub(crate) mod create_completion;
+pub(crate) mod create_response;
+mod format;
+mod item;
+mod message;
+mod part;
+mod tool;
+mod value;

@@ -1,0 +1,110 @@
+//! What is mounted where. One file a group of paths; a handler parses, calls one use case and
+//! renders.
+
+pub(crate) mod chat_stream;
+pub(crate) mod completions;
+pub(crate) mod conversations;
+pub(crate) mod docs;
+pub(crate) mod health;
+pub(crate) mod items;
+pub(crate) mod models;
+pub(crate) mod responses;
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpResponse, Resource, ResponseError as _,
+    middleware::from_fn,
+    web::{self, Data, PathConfig, ServiceConfig},
+};
+use loquat_chat::Turn;
+use loquat_domain::Ended;
+
+use crate::{HttpState, caller::authenticate, error::ApiError, observe::observe, stream};
+
+/// Mounts every path of this crate: `/v1`, `/chat/stream`, `/healthz`, `/readyz`, `/openapi.json`
+/// and `/docs`. Other paths get a 404 of the same form, unless the application sets a default
+/// service of its own afterwards.
+///
+/// The server needs the settings of [`require`](crate::require).
+pub fn configure(state: HttpState) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        let v1 = web::scope("/v1")
+            .wrap(from_fn(authenticate))
+            .wrap(from_fn(observe))
+            .app_data(PathConfig::default().error_handler(|_, _| ApiError::no_route().into()))
+            .configure(v1)
+            .default_service(web::to(no_route));
+        let chat = resource("/chat/stream", "POST")
+            .route(web::post().to(chat_stream::create))
+            .wrap(from_fn(authenticate))
+            .wrap(from_fn(observe));
+        config
+            .app_data(Data::new(state))
+            .service(v1)
+            .service(chat)
+            .service(public("/healthz").route(web::get().to(health::alive)).wrap(from_fn(observe)))
+            .service(public("/readyz").route(web::get().to(health::ready)).wrap(from_fn(observe)))
+            .configure(docs::configure)
+            .default_service(web::to(no_route).wrap(from_fn(observe)));
+    }
+}
+
+fn v1(config: &mut ServiceConfig) {
+    config
+        .service(resource("/responses", "POST").route(web::post().to(responses::create)))
+        .service(
+            resource("/responses/{response_id}", "GET, DELETE")
+                .route(web::get().to(responses::retrieve))
+                .route(web::delete().to(responses::delete)),
+        )
+        .service(
+            resource("/responses/{response_id}/cancel", "POST")
+                .route(web::post().to(responses::cancel)),
+        )
+        .service(
+            resource("/conversations", "GET, POST")
+                .route(web::get().to(conversations::list))
+                .route(web::post().to(conversations::create)),
+        )
+        .service(
+            resource("/conversations/{conversation_id}", "GET, POST, DELETE")
+                .route(web::get().to(conversations::retrieve))
+                .route(web::post().to(conversations::update))
+                .route(web::delete().to(conversations::delete)),
+        )
+        .service(
+            resource("/conversations/{conversation_id}/items", "GET, POST")
+                .route(web::get().to(items::list))
+                .route(web::post().to(items::create)),
+        )
+        .service(
+            resource("/conversations/{conversation_id}/items/{item_id}", "GET, DELETE")
+                .route(web::get().to(items::retrieve))
+                .route(web::delete().to(items::delete)),
+        )
+        .service(resource("/chat/completions", "POST").route(web::post().to(completions::create)))
+        .service(resource("/models", "GET").route(web::get().to(models::list)))
+        // A model's name may have slashes.
+        .service(resource("/models/{model:.+}", "GET").route(web::get().to(models::retrieve)));
+}
+
+/// A path that names its methods to whoever tries another one.
+fn resource(path: &str, methods: &'static str) -> Resource {
+    let refuse = move || async move { ApiError::no_method(methods).error_response() };
+    web::resource(path).default_service(web::to(refuse))
+}
+
+/// A path that is read without a token.
+fn public(path: &str) -> Resource {
+    resource(path, "GET")
+}
+
+async fn no_route() -> HttpResponse {
+    ApiError::no_route().error_response()
+}
+
+/// Waits for a turn's end.
+async fn ended(turn: Turn) -> Result<Arc<Ended>, ApiError> {
+    stream::wait(turn).await.ok_or_else(ApiError::internal)
+}

@@ -1,0 +1,122 @@
+//! `/chat/stream`: the smallest thing that works.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, Accept, HeaderName, HeaderValue},
+    web::Data,
+};
+use loquat_chat::TurnRequest;
+
+use crate::{
+    HttpState,
+    body::JsonBody,
+    caller::Caller,
+    encode::ChatFormat,
+    error::{ApiError, ErrorCode},
+    openapi::{BadBody, ChatLine, NoSuchThing, NotOffered, ProviderFailed, Refused, Turning},
+    request::chat_stream::ChatBody,
+    stream,
+};
+
+/// Names the conversation, so that the next message can go on with it.
+const CONVERSATION_ID: HeaderName = HeaderName::from_static("x-conversation-id");
+
+/// Names the answer, so that it can be stopped before it has said so itself.
+const RESPONSE_ID: HeaderName = HeaderName::from_static("x-response-id");
+
+/// Says something to a model and streams what it answers, in the format that `Accept` asks for:
+/// bare text, a JSON object a line, or server-sent events.
+#[utoipa::path(
+    post, path = "/chat/stream", tag = "chat",
+    request_body = ChatBody,
+    responses(
+        (status = 200, description = "The answer as it is produced",
+            content(
+                (String = "text/plain"),
+                (ChatLine = "application/x-ndjson"),
+                (ChatLine = "text/event-stream"),
+            ),
+            headers(
+                ("x-conversation-id" = String, description = "The conversation"),
+                ("x-response-id" = String, description = "The answer"),
+            )),
+        Refused, NoSuchThing, NotOffered, BadBody, Turning, ProviderFailed,
+    ),
+)]
+pub(crate) async fn create(
+    state: Data<HttpState>,
+    Caller(scope): Caller,
+    request: HttpRequest,
+    JsonBody(body): JsonBody<ChatBody>,
+) -> Result<HttpResponse, ApiError> {
+    let format = format(&request)?;
+    let started = state.chat.start_turn(&scope, TurnRequest::try_from(body)?).await;
+    let turn = started.map_err(|error| ApiError::from(error).renaming("input", "message"))?;
+    let conversation = turn.response.conversation.map(|id| id.to_string());
+    let response_id = turn.response.id.to_string();
+    let mut response = stream::chat(turn, format);
+    for (name, id) in [(CONVERSATION_ID, conversation), (RESPONSE_ID, Some(response_id))] {
+        if let Some(value) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Ok(response)
+}
+
+/// The format that the caller likes best of those that there are.
+fn format(request: &HttpRequest) -> Result<ChatFormat, ApiError> {
+    if !request.headers().contains_key(header::ACCEPT) {
+        return Ok(ChatFormat::Text);
+    }
+    let accepted = <Accept as header::Header>::parse(request).map_err(|_| not_acceptable())?;
+    accepted
+        .ranked()
+        .iter()
+        .find_map(|kind| match kind.essence_str() {
+            "*/*" | "text/*" | "text/plain" => Some(ChatFormat::Text),
+            "application/x-ndjson" => Some(ChatFormat::Ndjson),
+            "text/event-stream" => Some(ChatFormat::Sse),
+            _ => None,
+        })
+        .ok_or_else(not_acceptable)
+}
+
+fn not_acceptable() -> ApiError {
+    let message = "the formats are text/plain, application/x-ndjson and text/event-stream";
+    ApiError::new(ErrorCode::NotAcceptable, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn chosen(accept: &str) -> Option<ChatFormat> {
+        let request = TestRequest::default().insert_header((header::ACCEPT, accept));
+        format(&request.to_http_request()).ok()
+    }
+
+    #[test]
+    fn the_best_of_what_is_accepted_is_chosen() {
+        let none = TestRequest::default().to_http_request();
+        assert_eq!(format(&none).ok(), Some(ChatFormat::Text));
+        for (accept, format) in [
+            ("*/*", ChatFormat::Text),
+            ("application/x-ndjson", ChatFormat::Ndjson),
+            ("text/event-stream", ChatFormat::Sse),
+            ("text/plain;q=0.5, application/x-ndjson", ChatFormat::Ndjson),
+            ("application/json, text/event-stream;q=0.1", ChatFormat::Sse),
+            ("text/plain; charset=utf-8", ChatFormat::Text),
+        ] {
+            assert_eq!(chosen(accept), Some(format), "{accept}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_offered_is_not_sent() {
+        for accept in ["application/json", "image/png", "text/html"] {
+            assert_eq!(chosen(accept), None, "{accept}");
+        }
+    }
+}

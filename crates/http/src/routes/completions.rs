@@ -1,0 +1,44 @@
+//! `/v1/chat/completions`: for every client that knows nothing else. Nothing is stored.
+
+use actix_web::{HttpResponse, web::Data};
+use loquat_chat::TurnRequest;
+
+use super::ended;
+use crate::{
+    HttpState,
+    body::JsonBody,
+    caller::Caller,
+    error::ApiError,
+    openapi::{BadBody, NoSuchThing, ProviderFailed, Refused, Stopping},
+    request::create_completion::{Answer, CreateCompletionBody},
+    stream,
+    wire::completion::CompletionBody,
+};
+
+/// Asks a model to go on with a conversation that the caller keeps.
+#[utoipa::path(
+    post, path = "/v1/chat/completions", tag = "chat",
+    request_body = CreateCompletionBody,
+    responses(
+        (status = 200, description = "The answer: whole, or with `stream: true` as chunks",
+            content((CompletionBody = "application/json"), (String = "text/event-stream"))),
+        Refused, NoSuchThing, BadBody, Stopping, ProviderFailed,
+    ),
+)]
+pub(crate) async fn create(
+    state: Data<HttpState>,
+    Caller(scope): Caller,
+    JsonBody(body): JsonBody<CreateCompletionBody>,
+) -> Result<HttpResponse, ApiError> {
+    let answer = body.answer();
+    let asked = TurnRequest::try_from(body)?;
+    let started = state.chat.start_turn(&scope, asked).await;
+    let turn = started.map_err(|error| ApiError::from(error).renaming("input", "messages"))?;
+    match answer {
+        Answer::Stream { include_usage } => Ok(stream::completions(turn, include_usage)),
+        Answer::Whole => {
+            let ended = ended(turn).await?;
+            Ok(HttpResponse::Ok().json(CompletionBody::try_from(ended.as_ref())?))
+        }
+    }
+}

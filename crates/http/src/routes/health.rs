@@ -1,0 +1,27 @@
+//! Whether the process lives and whether it can work.
+
+use actix_web::{HttpResponse, web::Data};
+
+use crate::{HttpState, error::ApiError, openapi::NotReady};
+
+/// Succeeds as long as the process answers.
+#[utoipa::path(
+    get, path = "/healthz", tag = "operations", security(()),
+    responses((status = 200, description = "It lives", body = String, content_type = "text/plain")),
+)]
+pub(crate) async fn alive() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
+}
+
+/// Succeeds when new turns can be accepted: the store answers, and the server is not being stopped.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations", security(()),
+    responses(
+        (status = 200, description = "It can work", body = String, content_type = "text/plain"),
+        NotReady,
+    ),
+)]
+pub(crate) async fn ready(state: Data<HttpState>) -> Result<HttpResponse, ApiError> {
+    state.chat.ready().await?;
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n"))
+}

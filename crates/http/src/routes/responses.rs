@@ -1,0 +1,113 @@
+//! `/v1/responses`: the turn.
+
+use actix_web::{HttpRequest, HttpResponse, http::header::HeaderMap, web::Data};
+use loquat_chat::TurnRequest;
+use loquat_domain::{ResponseId, Status};
+
+use super::ended;
+use crate::{
+    HttpState,
+    body::JsonBody,
+    caller::Caller,
+    encode::ReasoningEvents,
+    error::ApiError,
+    openapi::{BadBody, NoSuchThing, ProviderFailed, Refused, Turning},
+    path::InPath,
+    query::Parameters,
+    request::create_response::CreateResponseBody,
+    stream,
+    wire::{conversation::DeletedBody, response::ResponseBody},
+};
+
+/// Asks a model for an answer.
+///
+/// The new items are stored before the first byte of the answer leaves, and the last event comes
+/// only after the end is stored. A client that goes away cancels the turn; what came is kept.
+#[utoipa::path(
+    post, path = "/v1/responses", tag = "responses",
+    request_body = CreateResponseBody,
+    responses(
+        (status = 200, description = "The answer: whole, or with `stream: true` as events",
+            content((ResponseBody<'_> = "application/json"), (String = "text/event-stream"))),
+        Refused, NoSuchThing, BadBody, Turning, ProviderFailed,
+    ),
+)]
+pub(crate) async fn create(
+    state: Data<HttpState>,
+    Caller(scope): Caller,
+    request: HttpRequest,
+    JsonBody(body): JsonBody<CreateResponseBody>,
+) -> Result<HttpResponse, ApiError> {
+    let streams = body.streams();
+    let asked = TurnRequest::try_from(body)?;
+    let store = asked.store;
+    let turn = state.chat.start_turn(&scope, asked).await?;
+    if streams {
+        return Ok(stream::responses(turn, reasoning_events(request.headers())));
+    }
+    let ended = ended(turn).await?;
+    if let Status::Failed(failure) = &ended.response.status {
+        return Err(failure.into());
+    }
+    let body = ResponseBody::new(&ended.response, &ended.output).stored(store);
+    Ok(HttpResponse::Ok().json(body))
+}
+
+/// The two specifications name the events of a model's thoughts differently. OpenAI's own clients
+/// know only OpenAI's names, and every one of them sends this header.
+fn reasoning_events(headers: &HeaderMap) -> ReasoningEvents {
+    if headers.contains_key("x-stainless-lang") {
+        ReasoningEvents::OpenAi
+    } else {
+        ReasoningEvents::OpenResponses
+    }
+}
+
+/// Looks an answer up, also one that is still being produced.
+#[utoipa::path(
+    get, path = "/v1/responses/{response_id}", tag = "responses",
+    params(("response_id" = String, Path, description = "`resp_…`")),
+    responses((status = 200, description = "The answer", body = ResponseBody<'_>), Refused, NoSuchThing),
+)]
+pub(crate) async fn retrieve(
+    state: Data<HttpState>,
+    Caller(scope): Caller,
+    InPath(id): InPath<ResponseId>,
+    parameters: Parameters,
+) -> Result<HttpResponse, ApiError> {
+    if parameters.flag("stream")? {
+        return Err(ApiError::unsupported("stream"));
+    }
+    let stored = state.chat.response(&scope, id).await?;
+    Ok(HttpResponse::Ok().json(ResponseBody::from(&stored)))
+}
+
+/// Deletes an answer. One that is being produced is stopped; items of a conversation stay in it.
+#[utoipa::path(
+    delete, path = "/v1/responses/{response_id}", tag = "responses",
+    params(("response_id" = String, Path, description = "`resp_…`")),
+    responses((status = 200, description = "It is gone", body = DeletedBody), Refused, NoSuchThing),
+)]
+pub(crate) async fn delete(
+    state: Data<HttpState>,
+    Caller(scope): Caller,
+    InPath(id): InPath<ResponseId>,
+) -> Result<HttpResponse, ApiError> {
+    state.chat.delete_response(&scope, id).await?;
+    Ok(HttpResponse::Ok().json(DeletedBody::response(id)))
+}
+
+/// Stops an answer and returns what there is of it. One that has ended is returned as it is.
+#[utoipa::path(
+    post, path = "/v1/responses/{response_id}/cancel", tag = "responses",
+    params(("response_id" = String, Path, description = "`resp_…`")),
+    responses((status = 200, description = "The answer", body = ResponseBody<'_>), Refused, NoSuchThing),
+)]
+pub(crate) async fn cancel(
+    state: Data<HttpState>,
+    Caller(scope): Caller,
+    InPath(id): InPath<ResponseId>,
+) -> Result<HttpResponse, ApiError> {
+    let stored = state.chat.cancel_response(&scope, id).await?;
+    Ok(HttpResponse::Ok().json(ResponseBody::from(&stored)))
+}

@@ -1,0 +1,209 @@
+//! The API on a store in memory, models that are played, and a verifier that believes what it is
+//! told.
+
+use std::sync::Arc;
+
+use actix_web::{
+    App,
+    body::MessageBody as _,
+    http::{Method, header},
+    test::{TestRequest, init_service, try_call_service},
+};
+use async_trait::async_trait;
+use loquat_auth::{AuthError, InvalidReason, Permissions, Principal, TokenVerifier};
+use loquat_chat::{ChatService, Clock, IdSource, Limits, Model, ModelCatalog, Ports};
+use loquat_domain::{Scope, TenantId, Timestamp, UserId};
+use loquat_http::HttpState;
+use loquat_provider::{ChatProvider, EchoProvider};
+use loquat_testkit::{FakeClock, FakeIds, MemoryStore, Script, ScriptedProvider};
+use serde_json::Value;
+
+/// The API and the other ends of it.
+pub(crate) struct Stage {
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) chat: ChatService,
+    /// The model `scripted`.
+    pub(crate) model: ScriptedProvider,
+    pub(crate) state: HttpState,
+}
+
+/// A token that speaks for a person: `tenant/user`.
+pub(crate) const ANNA: &str = "acme/anna";
+/// Another user of Anna's tenant.
+pub(crate) const BERT: &str = "acme/bert";
+/// A user of another tenant who has Anna's name.
+pub(crate) const STRANGER: &str = "other/anna";
+/// A token that nobody believes.
+pub(crate) const FORGED: &str = "forged";
+
+pub(crate) fn scope(token: &str) -> Option<Scope> {
+    let (tenant, user) = token.split_once('/')?;
+    Some(Scope { tenant: TenantId::new(tenant).ok()?, user: UserId::new(user).ok()? })
+}
+
+struct Believer;
+
+#[async_trait]
+impl TokenVerifier for Believer {
+    async fn verify(&self, token: &str) -> Result<Principal, AuthError> {
+        let scope = scope(token).ok_or(AuthError::Invalid(InvalidReason::Signature))?;
+        let permissions = Permissions::default();
+        Ok(Principal { scope, permissions, expires_at: Timestamp::from_micros(i64::MAX) })
+    }
+}
+
+struct StandingClock(FakeClock);
+
+impl Clock for StandingClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+struct CountingIds(FakeIds);
+
+impl IdSource for CountingIds {
+    fn next(&self) -> uuid::Uuid {
+        self.0.next_id()
+    }
+}
+
+impl Stage {
+    /// A stage whose model `scripted` answers every call with these words.
+    pub(crate) fn new() -> Self {
+        Self::with_model(ScriptedProvider::answering(|_| Script::answer(["Once ", "upon."])))
+    }
+
+    pub(crate) fn with_model(scripted: ScriptedProvider) -> Self {
+        let store = Arc::new(MemoryStore::default());
+        let model = |id: &str, provider: Arc<dyn ChatProvider>| Model {
+            id: id.to_owned(),
+            owner: "test".to_owned(),
+            upstream: id.to_owned(),
+            provider,
+            context_window: 4_096,
+            max_output_tokens: 512,
+            created_at: Timestamp::from_micros(1_700_000_000_000_000),
+        };
+        let models = vec![
+            model("echo", Arc::new(EchoProvider::default())),
+            model("scripted", Arc::new(scripted.clone())),
+            model("with/slash", Arc::new(EchoProvider::default())),
+        ];
+        let ports = Ports {
+            conversations: store.clone(),
+            turns: store.clone(),
+            models: ModelCatalog::new(models, "echo").unwrap(),
+            clock: Arc::new(StandingClock(FakeClock::default())),
+            ids: Arc::new(CountingIds(FakeIds::new())),
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let chat = ChatService::new(ports, Limits::default(), runtime);
+        let state = HttpState::new(chat.clone(), Arc::new(Believer));
+        Self { store, chat, model: scripted, state }
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send(&self, request: TestRequest) -> Answer {
+        let app = App::new().configure(loquat_http::configure(self.state.clone()));
+        let app = init_service(app).await;
+        let response = match try_call_service(&app, request.to_request()).await {
+            Ok(response) => response.map_into_boxed_body().into_parts().1,
+            Err(error) => error.error_response().map_into_boxed_body(),
+        };
+        let status = response.status().as_u16();
+        let headers = response.headers().iter();
+        let headers = headers
+            .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().to_owned()))
+            .collect();
+        let (body, broken) = match actix_web::body::to_bytes(response.into_body()).await {
+            Ok(body) => (body.to_vec(), false),
+            Err(_) => (Vec::new(), true),
+        };
+        Answer { status, headers, body, broken }
+    }
+
+    pub(crate) async fn get(&self, token: &str, path: &str) -> Answer {
+        self.send(request(Method::GET, token, path)).await
+    }
+
+    pub(crate) async fn delete(&self, token: &str, path: &str) -> Answer {
+        self.send(request(Method::DELETE, token, path)).await
+    }
+
+    pub(crate) async fn post(&self, token: &str, path: &str, body: &Value) -> Answer {
+        self.send(request(Method::POST, token, path).set_json(body)).await
+    }
+
+    /// What Anna gets when she posts something that succeeds.
+    pub(crate) async fn posted(&self, path: &str, body: &Value) -> Value {
+        self.post(ANNA, path, body).await.expect(200)
+    }
+
+    /// What Anna gets when she asks for something that is there.
+    pub(crate) async fn found(&self, path: &str) -> Value {
+        self.get(ANNA, path).await.expect(200)
+    }
+}
+
+pub(crate) fn request(method: Method, token: &str, path: &str) -> TestRequest {
+    TestRequest::with_uri(path)
+        .method(method)
+        .insert_header((header::AUTHORIZATION, format!("Bearer {token}")))
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// True when the body broke off.
+    pub(crate) broken: bool,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+
+    /// The body of an answer that must have this status.
+    #[track_caller]
+    pub(crate) fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        self.json()
+    }
+
+    /// Checks that this is an error object of this status and code, and returns its `param`.
+    #[track_caller]
+    pub(crate) fn error(&self, status: u16, code: &str) -> Value {
+        let body = self.expect(status);
+        let object = body.as_object().expect("an object");
+        assert_eq!(object.keys().collect::<Vec<_>>(), ["error"], "{body}");
+        let error = body["error"].as_object().expect("the error object");
+        let mut keys: Vec<_> = error.keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["code", "message", "param", "type"], "{body}");
+        assert!(error["message"].as_str().is_some_and(|it| !it.is_empty()), "{body}");
+        assert!(error["type"].is_string(), "{body}");
+        assert_eq!(error["code"], code, "{body}");
+        error["param"].clone()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(it, _)| it == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// All that a caller sees, but what is different for every request.
+    pub(crate) fn without_request_id(mut self) -> Self {
+        self.headers.retain(|(name, _)| name != "x-request-id");
+        self.headers.sort();
+        self
+    }
+}
