@@ -44,13 +44,11 @@ async fn no_log_holds_a_prompt_an_answer_a_token_or_a_key() {
     let wrong = format!("{token}x");
     assert_eq!(Client::new(server.address, &wrong).get("/v1/models").await.status, 401);
 
-    // What the server said while it started is for a person: there the token has its place.
     let output = server.kill().await;
-    let log = output.split_once('\n').map_or("", |(_, log)| log);
-    assert!(log.contains("/v1/responses"), "it logs nothing: {output}");
+    assert!(output.contains("/v1/responses"), "it logs nothing: {output}");
     let signature = token.rsplit('.').next().unwrap();
     for canary in [PROMPT, ANSWER, INSTRUCTIONS, UPSTREAM_ERROR, PROVIDER_KEY, signature] {
-        let line = log.lines().find(|line| line.contains(canary));
+        let line = output.lines().find(|line| line.contains(canary));
         assert_eq!(line, None, "the log holds {canary}");
     }
 }

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use loquat_testkit::{ScriptedUpstream, UpstreamScript};
-use serde_json::json;
 
-use crate::harness::{Config, Home, Request, SOON};
+use crate::harness::{Config, Format, Home, SOON};
 
 /// How many clients do not read.
 const CLIENTS: u64 = 20;
 
-/// What a stream may take of the server's memory, in bytes.
-const PER_STREAM: u64 = 256 * 1024;
+/// What a stream may take of the server's memory, in bytes, whatever the length of its answer.
+const PER_STREAM: u64 = 1024 * 1024;
+
+/// Longer than all buffers between the provider and a client together, and so long that a server
+/// that held it would be seen at once: 50 MB.
+const PIECES: usize = 12_500;
 
 /// Resident memory of a process, in bytes.
 fn resident(pid: u32) -> u64 {
@@ -24,20 +27,25 @@ fn resident(pid: u32) -> u64 {
 #[tokio::test]
 async fn clients_that_do_not_read_take_little_memory_and_are_ended() {
     let piece = "many words without an end ".repeat(160);
-    // A little less than the longest answer that is kept, 2 MiB.
-    let script = (0..480).fold(UpstreamScript::sse().role(), |script, _| script.text(&piece));
-    let upstream = ScriptedUpstream::always(script.finish("stop").done()).await.unwrap();
-    let home = Home::new(Config::scripted(&upstream).table("[limits]\nslow_reader_ms = 2_000"));
+    let beginning = UpstreamScript::sse().text(&piece);
+    let again = std::iter::repeat_n(beginning.steps()[1].clone(), PIECES);
+    let long = UpstreamScript::new(beginning.steps().iter().cloned().chain(again));
+    let upstream = ScriptedUpstream::choosing(move |request| {
+        let is_first = request.connection == 0;
+        if is_first { UpstreamScript::answer(["short"]).cut_fin() } else { long.clone() }
+    });
+    let upstream = upstream.await.unwrap();
+    let limits = "[limits]\nslow_reader_ms = 2_000\nmax_answer_bytes = 100_000_000";
+    let home = Home::new(Config::scripted(&upstream).table(limits));
     let server = home.serve().await;
     let client = home.client(&server).await;
-    let message = json!({"message": "Hi"});
-    let mut reader = client.open(&Request::post("/chat/stream", message.clone())).await;
-    assert!(reader.read_to_end().await, "the first client reads, so that all code is warm");
+    // All code is warm when the measurement begins.
+    Format::Text.read(client.open(&Format::Text.ask("Hi")).await).await;
 
     let before = resident(server.pid());
     let mut streams = Vec::new();
     for _ in 0..CLIENTS {
-        let mut request = Request::post("/chat/stream", message.clone());
+        let mut request = Format::Text.ask("Hi");
         request.receive_buffer = Some(4 * 1024);
         streams.push(client.send(&request).await);
     }
