@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
 
-/// Loquat: the backend for your own ChatGPT.
+/// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "loquat", version, about)]
+#[command(name = "loquat", version, about = "Loquat: the backend for your own ChatGPT")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) flags: Flags,

@@ -6,8 +6,11 @@
 
 mod auth;
 mod database;
+#[cfg(test)]
+mod documentation;
 mod environment;
 mod fault;
+mod flags;
 mod limits;
 mod models;
 mod reader;
@@ -32,6 +35,7 @@ pub(crate) use auth::{AuthSection, KeySection, SECRET_VARIABLE};
 pub(crate) use database::DatabaseSection;
 pub(crate) use environment::Environment;
 pub(crate) use fault::Faults;
+pub(crate) use flags::Flags;
 pub(crate) use limits::LimitsSection;
 pub(crate) use models::{
     AuthStyle, EchoSection, MaxTokensField, ModelSection, OpenAiSection, ProviderSection,
@@ -52,38 +56,6 @@ pub(crate) struct Config {
     pub(crate) limits: LimitsSection,
     pub(crate) providers: BTreeMap<String, ProviderSection>,
     pub(crate) models: BTreeMap<String, ModelSection>,
-}
-
-/// The settings of the command line, as text. Faults in them are told like all others.
-#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
-pub(crate) struct Flags {
-    /// File to read instead of ./loquat.toml [LOQUAT_CONFIG]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Address and port to listen on [LOQUAT_LISTEN]
-    #[arg(long, global = true, value_name = "ADDRESS")]
-    pub(crate) listen: Option<String>,
-    /// Directory of the generated secret and the default database [LOQUAT_DATA_DIR]
-    #[arg(long, global = true, value_name = "DIRECTORY")]
-    pub(crate) data_dir: Option<String>,
-    /// Where the conversations lie, such as sqlite://loquat.db [LOQUAT_DATABASE_URL]
-    #[arg(long, global = true, value_name = "URL")]
-    pub(crate) database_url: Option<String>,
-    /// Model that answers callers who name none [LOQUAT_DEFAULT_MODEL]
-    #[arg(long, global = true, value_name = "MODEL")]
-    pub(crate) default_model: Option<String>,
-    /// Threads that speak HTTP [LOQUAT_HTTP_WORKERS]
-    #[arg(long, global = true, value_name = "NUMBER")]
-    pub(crate) http_workers: Option<String>,
-    /// Threads on which turns run [LOQUAT_RUNTIME_THREADS]
-    #[arg(long, global = true, value_name = "NUMBER")]
-    pub(crate) runtime_threads: Option<String>,
-    /// What to log, such as info or warn,loquat_http=debug [LOQUAT_LOG]
-    #[arg(long, global = true, value_name = "FILTER")]
-    pub(crate) log: Option<String>,
-    /// text or json [LOQUAT_LOG_FORMAT]
-    #[arg(long, global = true, value_name = "FORMAT")]
-    pub(crate) log_format: Option<String>,
 }
 
 /// The variable that names the file.
@@ -189,6 +161,14 @@ impl Config {
                 );
             }
         }
+        if self.auth.keys.is_empty() && !self.server.listen.ip().is_loopback() {
+            faults.add(
+                "server.listen",
+                "would serve other machines, but tokens are signed with the generated development \
+                 secret: put a secret of your own into LOQUAT_AUTH_SECRET, configure [[auth.keys]], \
+                 or listen on 127.0.0.1",
+            );
+        }
         if !self.models.contains_key(&self.default_model) {
             faults.add(
                 "default_model",
@@ -200,7 +180,7 @@ impl Config {
 
 impl Faults {
     /// A number must lie within bounds.
-    fn check_range<T: PartialOrd + Display>(
+    fn check_range<T: PartialOrd + Display + Copy>(
         &mut self,
         key: &str,
         value: T,

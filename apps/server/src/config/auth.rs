@@ -36,8 +36,8 @@ pub(crate) struct AuthSection {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct KeySection {
-    /// HS256, HS384, HS512, RS256, RS384, RS512, PS256, ES256, ES384 or EdDSA. No default: a token
-    /// must not choose.
+    /// HS256, HS384, HS512, RS256, RS384, RS512, PS256, ES256, ES384 or `EdDSA`. No default: a
+    /// token must not choose.
     pub(crate) algorithm: String,
     /// The key id that tokens name it by. Without one, it is tried for tokens that name none.
     pub(crate) kid: Option<String>,

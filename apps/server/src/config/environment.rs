@@ -1,6 +1,6 @@
 //! The process's environment: the only place of the workspace that reads it.
 
-use std::{collections::BTreeMap, env::VarError};
+use std::env::VarError;
 
 use secrecy::SecretString;
 
@@ -10,7 +10,8 @@ pub(crate) struct Environment(Source);
 enum Source {
     Process,
     /// What a test says.
-    Fixed(BTreeMap<String, String>),
+    #[cfg(test)]
+    Fixed(std::collections::BTreeMap<String, String>),
 }
 
 /// The variable is set to something that is not Unicode.
@@ -35,6 +36,7 @@ impl Environment {
     pub(crate) fn variable(&self, name: &str) -> Result<Option<String>, NotUnicode> {
         match &self.0 {
             Source::Process => of_process(name),
+            #[cfg(test)]
             Source::Fixed(variables) => Ok(variables.get(name).cloned()),
         }
     }

@@ -49,14 +49,9 @@ impl Faults {
         result.map_err(|error| self.add(key, error.to_string())).ok()
     }
 
-    /// True when nothing is wrong.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.found.is_empty()
-    }
-
-    /// Fails when anything is wrong.
-    pub(crate) fn into_result(self) -> Result<(), Self> {
-        if self.is_empty() { Ok(()) } else { Err(self) }
+    /// What was made of a sound configuration; fails when anything is wrong.
+    pub(crate) fn or<T>(self, made: Option<T>) -> Result<T, Self> {
+        made.filter(|_| self.found.is_empty()).ok_or(self)
     }
 }
 

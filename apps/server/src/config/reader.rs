@@ -1,7 +1,7 @@
 //! Reads a table of the file key by key, so that every fault is found and named at once, where
 //! serde alone would stop at the first.
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::Faults;
@@ -98,6 +98,8 @@ fn plain(expected: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Debug, Default, PartialEq, Deserialize)]

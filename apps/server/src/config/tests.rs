@@ -52,7 +52,7 @@ fn flags_outdo_the_environment_which_outdoes_the_file() {
     let flags =
         Flags { config: Some(path), listen: Some("127.0.0.1:4".to_owned()), ..Flags::default() };
     let (config, faults) = Config::load(&flags, &environment);
-    assert!(faults.is_empty(), "{faults}");
+    assert_eq!(faults.to_string(), "");
     assert_eq!(config.server.listen.port(), 4);
     assert_eq!(config.server.http_workers, 3);
     assert_eq!(config.server.runtime_threads, 5);

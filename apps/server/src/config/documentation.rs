@@ -1,0 +1,204 @@
+//! docs/configuration.md says what there is, all of it and nothing else.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, Visitor, value::Error},
+    forward_to_deserialize_any,
+};
+use toml::{Table, Value};
+
+use super::{auth::SECRET_VARIABLE, settings::SETTINGS, well_known, *};
+
+/// What the page says of one key: its row, without the cell of the key.
+type Rows = BTreeMap<String, Vec<String>>;
+
+fn repository(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The section of the file that a heading of the page stands for.
+fn section(heading: &str) -> Option<&'static str> {
+    Some(match heading {
+        "## At the top" => "",
+        "## `[server]`" => "server",
+        "## `[log]`" => "log",
+        "## `[database]`" => "database",
+        "## `[auth]`" => "auth",
+        "### `[[auth.keys]]`" => "auth.keys",
+        "## `[limits]`" => "limits",
+        "## `[providers.NAME]`" => "provider",
+        "### `kind = \"openai\"`" => "openai",
+        "### `kind = \"echo\"`" => "echo",
+        "## `[models.NAME]`" => "model",
+        "## OpenAI's variables" => "environment",
+        _ => return None,
+    })
+}
+
+fn documented() -> Rows {
+    let mut rows = Rows::new();
+    let mut current = None;
+    for line in repository("docs/configuration.md").lines() {
+        if line.starts_with('#') {
+            current = section(line);
+        } else if let Some(section) = current
+            && let Some(row) = line.strip_prefix("| `")
+        {
+            let row = row.trim_end().trim_end_matches('|');
+            let mut cells = row.split('|').map(|cell| cell.trim().to_owned());
+            let key = cells.next().unwrap().trim_end_matches('`').to_owned();
+            let earlier = rows.insert(format!("{section}.{key}"), cells.collect());
+            assert_eq!(earlier, None, "{key} is there twice");
+        }
+    }
+    rows
+}
+
+/// Notes the names of a struct's fields, as serde knows them, and reads nothing.
+struct FieldNames<'a>(&'a mut Vec<&'static str>);
+
+impl<'de> Deserializer<'de> for FieldNames<'_> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        Err(Error::custom("only structs have fields"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Error> {
+        self.0.extend(fields);
+        Err(Error::custom("noted"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// The keys of one section.
+fn keys<'de, T: Deserialize<'de>>(section: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    assert!(T::deserialize(FieldNames(&mut names)).is_err());
+    names.iter().map(|name| format!("{section}.{name}")).collect()
+}
+
+fn configurable() -> Vec<String> {
+    let sections = ["server", "log", "database", "auth", "limits", "providers", "models"];
+    let top = keys::<Config>("");
+    let is_section =
+        |key: &str| sections.iter().any(|section| key.strip_prefix('.') == Some(section));
+    let top = top.into_iter().filter(|key| !is_section(key));
+    let variables =
+        [well_known::KEY_VARIABLE, well_known::URL_VARIABLE, well_known::MODEL_VARIABLE];
+    let mut all: Vec<String> = top
+        .chain(keys::<ServerSection>("server"))
+        .chain(keys::<LogSection>("log"))
+        .chain(keys::<DatabaseSection>("database"))
+        .chain(keys::<AuthSection>("auth"))
+        .chain(keys::<KeySection>("auth.keys"))
+        .chain(keys::<LimitsSection>("limits"))
+        .chain(["provider.kind".to_owned()])
+        .chain(keys::<OpenAiSection>("openai"))
+        .chain(keys::<EchoSection>("echo"))
+        .chain(keys::<ModelSection>("model"))
+        .chain(variables.map(|variable| format!("environment.{variable}")))
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn every_key_is_documented_and_nothing_else_is() {
+    let documented: Vec<String> = documented().into_keys().collect();
+    assert_eq!(documented, configurable());
+}
+
+#[test]
+fn every_variable_and_flag_is_documented_beside_its_key() {
+    let documented = documented();
+    let mut named = 0;
+    for setting in &SETTINGS {
+        let key =
+            if setting.key.contains('.') { setting.key } else { &format!(".{}", setting.key) };
+        let cell = &documented[key][0];
+        assert_eq!(*cell, format!("`{}`, `{}`", setting.variable, setting.flag), "{key}");
+        named += 1;
+    }
+    let with_cell = |key: &str| {
+        ["server", "log", "database", "auth"].contains(&key.split('.').next().unwrap())
+            && !key.starts_with("auth.keys.")
+            || key.starts_with('.')
+    };
+    let cells = documented.iter().filter(|(key, cells)| with_cell(key) && !cells[0].is_empty());
+    // And the one variable of the keys, which is no setting of its own.
+    assert_eq!(cells.count(), named + 1);
+    assert_eq!(documented["auth.keys"][0], format!("`{SECRET_VARIABLE}`"));
+    assert!(repository("docs/configuration.md").contains(FILE_VARIABLE));
+}
+
+#[test]
+fn every_default_is_documented_as_it_is() {
+    fn defaults(section: &str, value: impl Serialize) -> Vec<(String, Value)> {
+        let table = Table::try_from(value).unwrap();
+        table.into_iter().map(|(key, value)| (format!("{section}.{key}"), value)).collect()
+    }
+    let documented = documented();
+    let known = [
+        defaults("server", ServerSection::default()),
+        defaults("log", LogSection::default()),
+        defaults("auth", AuthSection::default()),
+        defaults("limits", LimitsSection::default()),
+        defaults("openai", OpenAiSection::default()),
+        defaults("echo", EchoSection::default()),
+    ];
+    for (key, value) in known.into_iter().flatten() {
+        let cells = &documented[&key];
+        let default = &cells[cells.len() - 2];
+        match key.as_str() {
+            "server.http_workers" | "server.runtime_threads" => {
+                assert_eq!(default, "number of cores");
+            }
+            "auth.keys" => assert_eq!(default, "none"),
+            _ => assert_eq!(*default, format!("`{value}`"), "{key}"),
+        }
+    }
+}
+
+#[test]
+fn the_example_is_a_configuration() {
+    let flags = Flags {
+        config: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../loquat.example.toml")),
+        ..Flags::default()
+    };
+    let (config, faults) = Config::load(&flags, &Environment::of([]));
+    assert_eq!(faults.to_string(), "");
+    assert_eq!(config.default_model, "llama");
+    assert_eq!(config.server, ServerSection::default());
+}
+
+#[test]
+fn what_the_example_comments_out_is_a_configuration_too() {
+    let text = repository("loquat.example.toml");
+    let is_setting = |line: &str| line.contains(" = ") || line.starts_with('[');
+    let uncommented = text.lines().map(|line| match line.strip_prefix("# ") {
+        Some(setting) if is_setting(setting) => setting,
+        _ => line,
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("loquat.toml");
+    std::fs::write(&path, uncommented.collect::<Vec<_>>().join("\n")).unwrap();
+    let flags = Flags { config: Some(path), ..Flags::default() };
+    let (config, faults) = Config::load(&flags, &Environment::of([]));
+    assert_eq!(faults.to_string(), "");
+    let names: Vec<_> = config.providers.keys().map(String::as_str).collect();
+    assert_eq!(names, ["azure", "echo", "ollama", "openai", "slow"]);
+    assert_eq!(config.auth.keys[0].algorithm, "RS256");
+}

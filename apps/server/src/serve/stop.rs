@@ -1,0 +1,63 @@
+//! The end: new turns are refused, running ones end, and then nobody is answered any more.
+
+use std::{io, pin::pin, time::Duration};
+
+use actix_web::dev::Server;
+use loquat_chat::ChatService;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The signals that ask for the end: SIGTERM and SIGINT, which is Ctrl-C.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on the signals do not end the process by themselves.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next one of either.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Serves until a signal comes. From then on `/readyz` and new turns answer 503, while everything
+/// else is still answered; when the running turns have ended, by themselves or after `patience`, so
+/// does the server. A second signal ends it at once: what was not stored is what `kill -9` loses.
+pub(super) async fn until_stopped(
+    server: Server,
+    mut signals: Signals,
+    chat: ChatService,
+    patience: Duration,
+) -> io::Result<()> {
+    let handle = server.handle();
+    let mut server = pin!(server);
+    tokio::select! {
+        ended = &mut server => return ended,
+        () = signals.next() => {}
+    }
+    tracing::info!("stopping when the running turns have ended; a second signal stops at once");
+    let stopped = async {
+        let stop = async {
+            chat.drain(patience).await;
+            handle.stop(true).await;
+        };
+        tokio::join!(server, stop).0
+    };
+    tokio::select! {
+        ended = stopped => ended,
+        () = signals.next() => {
+            tracing::warn!("stopped at once");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The real program: its faults, its sources, its start and its end.
+
+mod configuration;
+mod faults;
+mod program;
+mod secrets;
+mod start;
+mod stop;
+mod tokens;
