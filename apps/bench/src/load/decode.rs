@@ -17,8 +17,8 @@ pub(super) struct Decoder {
     format: Format,
     /// A line whose end has not come.
     partial: Vec<u8>,
-    /// The `event:` before the next `data:` says that it is a piece of text.
-    is_delta: bool,
+    /// What the `event:` before the next `data:` says.
+    event: EventName,
     scanner: TokenScanner,
     tokens: u64,
     next_sequence: u64,
@@ -26,6 +26,30 @@ pub(super) struct Decoder {
     /// The `[DONE]` that closes a stream of server-sent events has come.
     done: bool,
     fault: Option<String>,
+}
+
+/// What kind of event of `/v1/responses` the next `data:` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum EventName {
+    /// There was no `event:`.
+    #[default]
+    Unknown,
+    /// A piece of text.
+    Delta,
+    /// The end of the answer.
+    End,
+    /// One of the few between, of which only the number is looked at.
+    Other,
+}
+
+impl EventName {
+    fn of(name: &[u8]) -> Self {
+        match name.trim_ascii() {
+            b"response.output_text.delta" => Self::Delta,
+            b"response.completed" | b"response.incomplete" | b"response.failed" => Self::End,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// What the answer has said of its end.
@@ -41,7 +65,7 @@ impl Decoder {
         Self {
             format,
             partial: Vec::new(),
-            is_delta: false,
+            event: EventName::Unknown,
             scanner: TokenScanner::default(),
             tokens: 0,
             next_sequence: 0,
@@ -106,7 +130,7 @@ impl Decoder {
         if let Some(payload) = line.strip_prefix(b"data:") {
             self.data(payload.strip_prefix(b" ").unwrap_or(payload), arrived);
         } else if let Some(name) = line.strip_prefix(b"event:") {
-            self.is_delta = name.ends_with(b"response.output_text.delta");
+            self.event = EventName::of(name);
         }
     }
 
@@ -134,23 +158,14 @@ impl Decoder {
             }
             None => self.broken("an event has no sequence number"),
         }
-        if std::mem::take(&mut self.is_delta) {
-            match text_after(payload, b"\"delta\":\"") {
+        match std::mem::take(&mut self.event) {
+            EventName::Delta => match text_after(payload, b"\"delta\":\"") {
                 Some(text) => self.scanner.feed(text, arrived),
                 None => self.broken("a piece of text has no text"),
-            }
-            return;
-        }
-        // The status stands in few events; the others are not worth the time of a parser.
-        let last = [
-            &b"\"response.completed\""[..],
-            b"\"response.incomplete\"",
-            b"\"response.failed\"",
-            b"\"error\"",
-        ];
-        let front = payload.get(..64).unwrap_or(payload);
-        if last.iter().any(|name| find(front, name).is_some()) {
-            self.response_end(payload);
+            },
+            EventName::End => self.response_end(payload),
+            EventName::Other => {}
+            EventName::Unknown => self.broken("an event has no name"),
         }
     }
 
@@ -158,15 +173,13 @@ impl Decoder {
         let Some(event) = self.json(payload) else { return };
         let name = event.get("type").and_then(Value::as_str).unwrap_or_default();
         let status = event.pointer("/response/status").and_then(Value::as_str).unwrap_or_default();
-        match name {
-            "response.completed" if status == "completed" => self.end(Ending::Complete),
-            "response.completed" | "response.incomplete" | "response.failed" => {
-                let reason = event.pointer("/response/incomplete_details/reason");
-                let error = event.pointer("/response/error/message");
-                let why = reason.or(error).and_then(Value::as_str).unwrap_or_default();
-                self.end(Ending::Other(format!("{name} {status} {why}")));
-            }
-            _ => {}
+        if name == "response.completed" && status == "completed" {
+            self.end(Ending::Complete);
+        } else {
+            let reason = event.pointer("/response/incomplete_details/reason");
+            let error = event.pointer("/response/error/message");
+            let why = reason.or(error).and_then(Value::as_str).unwrap_or_default();
+            self.end(Ending::Other(format!("{name} {status} {why}")));
         }
     }
 

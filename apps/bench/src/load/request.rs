@@ -80,7 +80,7 @@ pub(super) fn history(messages: usize, bytes: usize) -> Vec<Value> {
     (0..messages)
         .map(|index| {
             let role = if (messages - index) % 2 == 1 { "assistant" } else { "user" };
-            json!({"type": "message", "role": role, "content": filler(index, bytes)})
+            json!({"role": role, "content": filler(index, bytes)})
         })
         .collect()
 }

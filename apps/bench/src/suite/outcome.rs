@@ -46,12 +46,9 @@ impl StepOutcome {
         self.report.ttft.map(|Summary { p50_ms, .. }| p50_ms)
     }
 
-    /// Share of the clients that left whose request the model's side saw closed.
-    pub(super) fn share_freed(&self) -> Option<f64> {
-        let freed = self.departures().count();
-        let clients = f64::from(self.report.clients);
-        (self.report.left.len() == usize::try_from(self.report.clients).ok()?)
-            .then(|| float(u64::try_from(freed).unwrap_or(u64::MAX)) / clients)
+    /// How many of the clients that left had their request closed at the model's side.
+    pub(super) fn freed(&self) -> f64 {
+        float(u64::try_from(self.departures().count()).unwrap_or(u64::MAX))
     }
 
     /// The longest time from a client's leaving to the close of its request, in milliseconds.

@@ -142,6 +142,10 @@ impl Bench {
     fn configuration(&self, models: &[Model]) -> anyhow::Result<String> {
         let mut text = String::new();
         let base_url = format!("{}/v1", self.mock_url);
+        // With two models and none of them the default, a server may take one of its own.
+        if let Some(Model { name, .. }) = models.last() {
+            writeln!(text, "default_model = \"{name}\"\n")?;
+        }
         writeln!(text, "[providers.mock]\nkind = \"openai\"\nbase_url = \"{base_url}\"")?;
         for Model { name, upstream, context_window, max_output_tokens } in models {
             writeln!(
@@ -260,7 +264,7 @@ impl Bench {
             if ended == record.started || Instant::now() > deadline {
                 return Ok(record);
             }
-            self.runtime.block_on(tokio::time::sleep(LOOK_EVERY));
+            self.runtime.block_on(async { tokio::time::sleep(LOOK_EVERY).await });
         }
     }
 

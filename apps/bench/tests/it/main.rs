@@ -6,7 +6,9 @@
     reason = "a test may fail where it stands"
 )]
 
+mod backend;
 mod cancellation;
+mod history;
 mod load;
 mod mock;
 mod playground;

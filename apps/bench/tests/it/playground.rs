@@ -66,17 +66,20 @@ impl Mock {
 
     /// Runs the load generator with the chunks of `/v1/chat/completions` and returns its report.
     pub(crate) fn load(&self, arguments: &[&str]) -> Value {
-        let url = format!("http://{}", self.address);
-        let output = Command::new(BENCH)
-            .args(["load", "--url", &url, "--format", "completions", "--warmup", "0s"])
-            .args(["--json", "-"])
-            .args(arguments)
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "the load generator ended with {}", output.status);
-        serde_json::from_slice(&output.stdout).expect("nothing but JSON on stdout")
+        load(&self.address, &[&["--format", "completions"], arguments].concat())
     }
+}
+
+/// Runs the load generator without a warm-up and returns its report.
+pub(crate) fn load(address: &str, arguments: &[&str]) -> Value {
+    let output = Command::new(BENCH)
+        .args(["load", "--url", &format!("http://{address}"), "--warmup", "0s", "--json", "-"])
+        .args(arguments)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "the load generator ended with {}", output.status);
+    serde_json::from_slice(&output.stdout).expect("nothing but JSON on stdout")
 }
 
 impl Drop for Mock {
