@@ -30,8 +30,6 @@ pub(super) struct ConversationRow {
 pub(super) struct ItemRow {
     pub(super) conversation: ConversationId,
     pub(super) parent: Option<ItemId>,
-    /// The response that took the item as input or produced it.
-    pub(super) owner: Option<ResponseId>,
     pub(super) stored: StoredItem,
 }
 
@@ -173,14 +171,13 @@ impl Tenant {
         &mut self,
         conversation: ConversationId,
         mut parent: Option<ItemId>,
-        owner: Option<ResponseId>,
         items: Vec<Item>,
     ) -> Option<ItemId> {
         for item in items {
             let before = parent.and_then(|id| self.items.get(&id)).map(|row| row.stored.position);
             let stored = StoredItem { position: before.map_or(0, |position| position + 1), item };
             let id = stored.item.id;
-            self.items.insert(id, ItemRow { conversation, parent, owner, stored });
+            self.items.insert(id, ItemRow { conversation, parent, stored });
             parent = Some(id);
         }
         parent
@@ -189,7 +186,7 @@ impl Tenant {
     /// Puts checked items at the end of a listed conversation's active branch.
     pub(super) fn extend_active_branch(&mut self, id: ConversationId, items: Vec<Item>) {
         let leaf = self.conversations.get(&id).and_then(|row| row.leaf);
-        let leaf = self.attach(id, leaf, None, items);
+        let leaf = self.attach(id, leaf, items);
         if let Some(row) = self.conversations.get_mut(&id) {
             row.leaf = leaf;
         }
@@ -212,30 +209,25 @@ impl Tenant {
     }
 
     /// Takes a response away. In an implicit conversation the items at the end of its branch go
-    /// with it, as far as no other response owns or continues them.
+    /// with it, up to the first that another item follows or another response ends at.
     pub(super) fn remove_response(&mut self, id: ResponseId) {
         let Some(gone) = self.responses.remove(&id) else { return };
         let Some(home) = self.conversations.get_mut(&gone.conversation) else { return };
         if home.turn == Some(id) {
             home.turn = None;
         }
-        if !home.listed {
-            self.prune(gone.leaf);
+        if home.listed {
+            return;
+        }
+        let mut end = gone.leaf;
+        while let Some(id) = end.filter(|id| !self.is_continued(*id)) {
+            end = self.items.remove(&id).and_then(|row| row.parent);
         }
     }
 
-    fn prune(&mut self, mut end: Option<ItemId>) {
-        while let Some((id, row)) = end.and_then(|id| self.items.get_key_value(&id)) {
-            let id = *id;
-            let kept = row.owner.is_some_and(|owner| self.responses.contains_key(&owner))
-                || self.items.values().any(|later| later.parent == Some(id))
-                || self.responses.values().any(|response| response.leaf == Some(id));
-            if kept {
-                return;
-            }
-            end = row.parent;
-            self.items.remove(&id);
-        }
+    fn is_continued(&self, id: ItemId) -> bool {
+        self.items.values().any(|later| later.parent == Some(id))
+            || self.responses.values().any(|response| response.leaf == Some(id))
     }
 
     /// Takes a conversation away with everything below it.

@@ -72,7 +72,7 @@ impl TurnStore for MemoryStore {
                 id
             }
         };
-        let leaf = tenant.attach(conversation, parent, Some(response.id), input);
+        let leaf = tenant.attach(conversation, parent, input);
         if let Some(row) = tenant.conversations.get_mut(&conversation).filter(|row| row.listed) {
             row.leaf = leaf;
             row.turn = Some(response.id);
@@ -116,7 +116,7 @@ impl TurnStore for MemoryStore {
         tenant.check_new(&turn.output)?;
         let (conversation, input_end) = (row.conversation, row.leaf);
         let output = turn.output.iter().map(|item| item.id).collect();
-        let leaf = tenant.attach(conversation, input_end, Some(id), turn.output);
+        let leaf = tenant.attach(conversation, input_end, turn.output);
         if let Some(row) = tenant.conversations.get_mut(&conversation).filter(|row| row.listed) {
             if row.leaf == input_end {
                 row.leaf = leaf;

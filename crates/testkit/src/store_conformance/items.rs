@@ -17,6 +17,7 @@ async fn read(ada: &Person<'_>, id: ConversationId, order: Order, limit: i64) ->
         let read = ada.store.items(&ada.scope, id, request).await.unwrap();
         let full = i64::try_from(read.entries.len()).unwrap() == limit;
         assert!(full || !read.has_more, "a page that is not full says that more follows");
+        assert!(ids.len() < 100, "the pages do not come to an end: {ids:?}");
         ids.extend(read.entries.iter().map(|stored| stored.item.id));
         if !read.has_more {
             return ids;

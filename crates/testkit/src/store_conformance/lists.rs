@@ -22,6 +22,7 @@ async fn read(
         let read = ada.store.conversations(&ada.scope, archived, request).await.unwrap();
         let full = i64::try_from(read.entries.len()).unwrap() == limit;
         assert!(full || !read.has_more, "a page that is not full says that more follows");
+        assert!(ids.len() < 100, "the pages do not come to an end: {ids:?}");
         ids.extend(read.entries.iter().map(|conversation| conversation.id));
         if !read.has_more {
             return ids;
