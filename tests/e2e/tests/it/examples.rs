@@ -3,9 +3,10 @@
 use std::process::Stdio;
 
 use loquat_testkit::{ScriptedUpstream, UpstreamScript};
+use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::harness::{Config, Home, repository, soon};
+use crate::harness::{Client, Config, Format, Home, Server, built, repository, soon};
 
 const CHAT: &str = "\
 > My name is Ada.
@@ -56,4 +57,38 @@ async fn the_chat_with_python() {
 #[tokio::test]
 async fn the_chat_with_node() {
     chats("node", "chat.mjs").await;
+}
+
+/// One of the workspace's own example programs, which keeps its data in that folder.
+fn program(name: &str, folder: &TempDir) -> Command {
+    let mut command = Command::new(built(&format!("examples/{name}")));
+    command.env_clear().env("TMPDIR", folder.path()).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+#[tokio::test]
+async fn a_program_without_http_chats_with_a_model_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    let output = program("own_provider", &folder).output();
+    let output = soon("the example ends", output).await.unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(shown, "You have asked me 1 times.\nYou have asked me 2 times.\n");
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0, "it leaves something behind");
+}
+
+#[tokio::test]
+async fn an_application_serves_loquat_beside_its_own_routes() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(program("embed", &folder)).await;
+    let token = server.line_after_address().await;
+    let client = Client::new(server.address, &token);
+    let hello = client.get("/hello").await;
+    assert_eq!(hello.text(), "Hello from the application around Loquat.\n");
+    let said = Format::Lines.read(client.open(&Format::Lines.ask("Are you in there?")).await).await;
+    assert_eq!(said.text, "Are you in there?");
+    server.terminate().await;
+    assert!(server.stopped().await.success());
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0, "it leaves something behind");
 }

@@ -8,7 +8,7 @@ mod server;
 
 use std::{future::Future, time::Duration};
 
-pub(crate) use binary::{binary, repository};
+pub(crate) use binary::{built, repository};
 pub(crate) use client::{Client, Exchange, Leave, Request};
 pub(crate) use format::{Format, Said};
 pub(crate) use server::{Config, Home, PROVIDER_KEY, Server};

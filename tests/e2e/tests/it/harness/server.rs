@@ -16,7 +16,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Client, SOON, binary, soon};
+use super::{Client, SOON, binary::binary, soon};
 
 /// The key that the configured provider expects.
 pub(crate) const PROVIDER_KEY: &str = "key-of-the-provider-Y7Qm";
@@ -122,17 +122,7 @@ impl Home {
 
     /// Starts the server and returns once it says where it serves.
     pub(crate) async fn serve(&self) -> Server {
-        let mut command = self.command();
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let output = Output::default();
-        let mut gathering = JoinSet::new();
-        gathering.spawn(output.clone().gather(child.stdout.take().unwrap()));
-        gathering.spawn(output.clone().gather(child.stderr.take().unwrap()));
-        let address = tokio::select! {
-            address = output.address() => address,
-            status = child.wait() => panic!("it ended with {status:?}: {}", output.text()),
-        };
-        Server { child, gathering, output, address }
+        Server::start(self.command()).await
     }
 
     /// What the program prints when it is asked for a token.
@@ -160,6 +150,20 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Starts a program and returns once it says where it serves.
+    pub(crate) async fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = Output::default();
+        let mut gathering = JoinSet::new();
+        gathering.spawn(output.clone().gather(child.stdout.take().unwrap()));
+        gathering.spawn(output.clone().gather(child.stderr.take().unwrap()));
+        let address = tokio::select! {
+            address = output.address() => address,
+            status = child.wait() => panic!("it ended with {status:?}: {}", output.text()),
+        };
+        Self { child, gathering, output, address }
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -167,6 +171,14 @@ impl Server {
     /// Everything that it has printed and logged.
     pub(crate) fn output(&self) -> String {
         self.output.text()
+    }
+
+    /// The line that it prints after the one with its address.
+    pub(crate) async fn line_after_address(&self) -> String {
+        let mut changes = self.output.0.subscribe();
+        let wait = changes.wait_for(|text| text.lines().count() > 1);
+        let text = soon("the server prints another line", wait).await.unwrap();
+        text.lines().nth(1).unwrap().to_owned()
     }
 
     /// Its process id.
