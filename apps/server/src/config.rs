@@ -140,11 +140,14 @@ impl Config {
         }
     }
 
-    /// Checks what can be checked without looking at anything outside.
+    /// Checks what can be checked without looking at anything outside, and that no secret stands in
+    /// a place that [`Config::to_toml`] shows.
     fn check(&self, faults: &mut Faults) {
         self.server.check(faults);
         self.log.check(faults);
         self.limits.check(faults);
+        self.auth.check(faults);
+        faults.take("database.url", self.database.file(&self.server.data_dir));
         for (name, provider) in &self.providers {
             let path = format!("providers.{name}");
             check_name(&path, name, faults);
@@ -189,6 +192,13 @@ impl Faults {
         if !range.contains(&value) {
             self.add(key, format!("must be from {} to {}", range.start(), range.end()));
         }
+    }
+}
+
+/// What shall name a variable must look like it.
+fn check_variable(key: &str, name: Option<&String>, faults: &mut Faults) {
+    if name.is_some_and(|name| !environment::is_variable_name(name)) {
+        faults.add(key, "must be the name of an environment variable, in capital letters");
     }
 }
 

@@ -6,17 +6,13 @@ use crate::config::{Environment, Faults};
 
 /// The value of the variable that the configuration names at `key`.
 ///
-/// No fault repeats the name: it may be the secret itself, in the wrong place.
+/// No fault repeats the name: it may be a secret in the wrong place.
 pub(crate) fn of_variable(
     key: &str,
     variable: &str,
     environment: &Environment,
     faults: &mut Faults,
 ) -> Option<SecretString> {
-    if !is_name(variable) {
-        faults.add(key, "must be the name of an environment variable, in capital letters");
-        return None;
-    }
     let secret = faults.take(key, environment.secret(variable))?;
     match secret {
         Some(secret) if !secret.expose_secret().is_empty() => Some(secret),
@@ -29,13 +25,6 @@ pub(crate) fn of_variable(
             None
         }
     }
-}
-
-/// Capital letters, digits and underscores, as POSIX names the variables of programs. Keys and
-/// tokens nearly always have other characters.
-fn is_name(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    text.bytes().all(allowed) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -58,18 +47,5 @@ mod tests {
     fn a_variable_that_is_missing_or_empty_is_a_fault() {
         assert!(read("OTHER").1.starts_with("loquat: a.key_env: there is no environment variable"));
         assert!(read("EMPTY").1.starts_with("loquat: a.key_env: the environment variable"));
-    }
-
-    #[test]
-    fn a_secret_in_the_place_of_a_name_is_not_repeated() {
-        for variable in ["sk-canary", "canary", "7CANARY", "", "CANARY="] {
-            let (found, fault) = read(variable);
-            assert!(!found);
-            assert_eq!(
-                fault,
-                "loquat: a.key_env: must be the name of an environment variable, in capital \
-                 letters\n"
-            );
-        }
     }
 }

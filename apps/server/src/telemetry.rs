@@ -1,6 +1,7 @@
 //! Logs, and what a panic may say in them.
 
 use std::{
+    any::Any,
     io::{IsTerminal as _, stderr},
     panic::PanicHookInfo,
 };
@@ -27,20 +28,47 @@ pub(crate) fn start(log: &LogSection) {
 }
 
 /// Other people's crates tell headers and bodies at their lower levels, and with them keys and what
-/// people said; our own never do.
+/// people said, and at `info` how they work inside; our own never do.
 fn is_harmless(metadata: &Metadata<'_>) -> bool {
-    metadata.target().starts_with("loquat") || *metadata.level() <= Level::INFO
+    metadata.target().starts_with("loquat") || *metadata.level() <= Level::WARN
 }
 
-/// Says where it happened. What it says of itself is told only when it is part of the program: a
-/// text that was put together may hold anything, for instance the text that could not be cut.
+/// Says where it happened, and what was wrong where that can be told.
 fn log_panic(panic: &PanicHookInfo<'_>) {
-    let message = panic.payload().downcast_ref::<&'static str>().copied();
+    let message = harmless(panic.payload());
     let thread = std::thread::current();
     tracing::error!(
         location = panic.location().map(tracing::field::display),
         thread = thread.name(),
-        message = message.unwrap_or("(not shown, since it may hold private text)"),
+        message,
         "panicked"
     );
+}
+
+/// What a panic says of itself, when it is part of the program. A text that was put together may
+/// hold anything, for instance the text that could not be cut.
+fn harmless(payload: &(dyn Any + Send)) -> &'static str {
+    let constant = payload.downcast_ref::<&'static str>();
+    constant.copied().unwrap_or("(not shown, since it may hold private text)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told_of(panics: impl FnOnce() + std::panic::UnwindSafe) -> &'static str {
+        harmless(&*std::panic::catch_unwind(panics).unwrap_err())
+    }
+
+    #[test]
+    fn a_panic_tells_its_constant_text() {
+        assert_eq!(told_of(|| panic!("the clock ran backwards")), "the clock ran backwards");
+    }
+
+    #[test]
+    fn a_panic_does_not_tell_what_it_put_together() {
+        let prompt = "ä canary".to_owned();
+        let told = told_of(move || drop(prompt.split_at(1).0.to_owned()));
+        assert_eq!(told, "(not shown, since it may hold private text)");
+    }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Faults, check_variable};
+
 /// The variable that holds a secret for HS256 when no key is configured otherwise.
 pub(crate) const SECRET_VARIABLE: &str = "LOQUAT_AUTH_SECRET";
 
@@ -59,6 +61,15 @@ impl Default for AuthSection {
             leeway_seconds: 30,
             max_lifetime_seconds: 86_400,
             keys: Vec::new(),
+        }
+    }
+}
+
+impl AuthSection {
+    pub(super) fn check(&self, faults: &mut Faults) {
+        for (at, key) in self.keys.iter().enumerate() {
+            let path = format!("auth.keys[{at}].secret_env");
+            check_variable(&path, key.secret_env.as_ref(), faults);
         }
     }
 }

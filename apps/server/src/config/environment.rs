@@ -61,3 +61,23 @@ fn of_process(name: &str) -> Result<Option<String>, NotUnicode> {
         Err(VarError::NotUnicode(_)) => Err(NotUnicode),
     }
 }
+
+/// True for capital letters, digits and underscores, as POSIX names the variables of programs. Keys
+/// and tokens nearly always have other characters.
+pub(super) fn is_variable_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    text.bytes().all(allowed) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_in_the_place_of_a_name_is_told_from_one() {
+        assert!(is_variable_name("LOCAL_KEY_2") && is_variable_name("_"));
+        for text in ["sk-canary", "canary", "7CANARY", "", "CANARY=", "CANARY "] {
+            assert!(!is_variable_name(text), "{text:?}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Faults;
+use super::{Faults, check_variable};
 
 /// `[providers.NAME]`: somebody who runs models. The name is what callers see as a model's owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +118,10 @@ impl Default for OpenAiSection {
 
 impl ProviderSection {
     pub(super) fn check(&self, path: &str, faults: &mut Faults) {
+        if let Self::OpenAi(openai) = self {
+            check_variable(&format!("{path}.api_key_env"), openai.api_key_env.as_ref(), faults);
+            check_base_url(&format!("{path}.base_url"), &openai.base_url, faults);
+        }
         let mut millis = |key: &str, value: u64, least: u64| {
             faults.check_range(&format!("{path}.{key}"), value, least..=3_600_000);
         };
@@ -134,6 +138,22 @@ impl ProviderSection {
                 millis("inter_token_delay_ms", echo.inter_token_delay_ms, 0);
             }
         }
+    }
+}
+
+/// Keys do not belong into a URL, where they would be shown and logged. The rest of it is the
+/// provider's to judge.
+fn check_base_url(key: &str, url: &str, faults: &mut Faults) {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        faults.add(key, "must not contain a user or a password: name the key in api_key_env");
+    } else if url.contains(['?', '#']) {
+        faults.add(
+            key,
+            "must end before any ? or #: name the key in api_key_env, and Azure's api-version in \
+             azure_api_version",
+        );
     }
 }
 

@@ -67,7 +67,7 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LogSection {
     /// Levels by module, in the syntax of tracing's `EnvFilter`, for example
-    /// `info,loquat_http=debug`. Other people's crates never say more than `info`. Default `info`:
+    /// `info,loquat_http=debug`. Other people's crates never say more than `warn`. Default `info`:
     /// one line a request.
     pub(crate) filter: String,
     /// `text` for people or `json` for programs. Default `text`.

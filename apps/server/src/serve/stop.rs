@@ -6,6 +6,10 @@ use actix_web::dev::Server;
 use loquat_chat::ChatService;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// Signals that follow the first this closely are the same one: GNU `timeout` sends it to a process
+/// and to its group, and some supervisors pass on what the terminal has sent already.
+const ECHO_OF_THE_FIRST: Duration = Duration::from_millis(100);
+
 /// The signals that ask for the end: SIGTERM and SIGINT, which is Ctrl-C.
 pub(super) struct Signals {
     terminate: Signal,
@@ -27,6 +31,13 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+
+    /// Waits for one that is not only the echo of the one before.
+    async fn another(&mut self) {
+        tokio::time::sleep(ECHO_OF_THE_FIRST).await;
+        while tokio::time::timeout(Duration::ZERO, self.next()).await.is_ok() {}
+        self.next().await;
     }
 }
 
@@ -55,7 +66,7 @@ pub(super) async fn until_stopped(
     };
     tokio::select! {
         ended = stopped => ended,
-        () = signals.next() => {
+        () = signals.another() => {
             tracing::warn!("stopped at once");
             Ok(())
         }

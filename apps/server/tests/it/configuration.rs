@@ -22,6 +22,27 @@ fn the_effective_configuration_names_its_secrets_and_does_not_hold_them() {
     assert!(!done.stdout.contains("canary"), "{}", done.stdout);
 }
 
+/// Nothing is shown, because something in it may be a secret.
+fn not_shown(home: &Home, key: &str) {
+    let done = home.run(&["config"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""));
+    assert!(done.stderr.contains(key) && !done.stderr.contains("canary"), "{}", done.stderr);
+}
+
+#[test]
+fn a_secret_in_the_wrong_place_is_not_shown() {
+    let provider =
+        |line: &str| Home::new().with_file(&format!("[providers.p]\nkind = \"openai\"\n{line}\n"));
+    let database = "postgres://loquat:canary@db/loquat";
+    not_shown(&Home::new().with("LOQUAT_DATABASE_URL", database), "database.url");
+    not_shown(&provider("api_key_env = \"sk-canary\""), "providers.p.api_key_env");
+    not_shown(&provider("api_key = \"canary\""), "providers.p.api_key");
+    not_shown(&provider("base_url = \"https://u:canary@host/v1\""), "providers.p.base_url");
+    not_shown(&provider("base_url = \"https://host/v1?key=canary\""), "providers.p.base_url");
+    let key = "[[auth.keys]]\nalgorithm = \"HS256\"\nsecret_env = \"canary\"\n";
+    not_shown(&Home::new().with_file(key), "auth.keys[0].secret_env");
+}
+
 #[test]
 fn showing_the_configuration_changes_nothing() {
     let home = Home::new();

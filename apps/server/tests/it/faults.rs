@@ -183,12 +183,12 @@ fn several_faults_are_told_at_once() {
         )
         .says(
             "server.http_workers: must be from 1 to 1024\n\
+             loquat: LOQUAT_DATABASE_URL (database.url): must begin with sqlite://, such as \
+             sqlite://loquat.db\n\
              loquat: LOQUAT_AUTH_SECRET (auth.keys[0].secret_env): the secret is a published \
              example or a placeholder: make one with `openssl rand -hex 32`\n\
              loquat: providers.p.api_key_env: there is no environment variable of that name: put \
-             the secret there\n\
-             loquat: LOQUAT_DATABASE_URL (database.url): must begin with sqlite://, such as \
-             sqlite://loquat.db",
+             the secret there",
         );
 }
 

@@ -166,6 +166,15 @@ impl Server {
         assert!(status.success());
     }
 
+    /// Sends a signal again and again until it ends. Returns what [`Server::ended`] does.
+    pub(crate) fn ended_by(mut self, name: &str) -> (ExitStatus, String) {
+        let until = Instant::now() + SOON;
+        while self.child.try_wait().unwrap().is_none() && Instant::now() < until {
+            self.signal(name);
+        }
+        self.ended()
+    }
+
     /// Waits for its end. Returns how it ended, and everything that it said but for the banner.
     pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         // Its streams end when it does.

@@ -1,6 +1,6 @@
 //! The end: new turns are refused, running ones end, and the exit code says that all is well.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 
 use crate::program::{Home, Request, Server, read_until};
 
@@ -50,9 +50,8 @@ fn while_turns_run_new_ones_are_refused_and_the_rest_is_answered() {
     assert_eq!(refused.status, 503, "{}", refused.body);
     assert_eq!(server.answer(&Request::get("GET /healthz", "")).status, 200);
     assert_eq!(server.answer(&Request::get("GET /v1/conversations", &token)).status, 200);
-    // The second signal does not wait for the turn, which takes an hour.
-    server.signal("TERM");
-    let (status, said) = server.ended();
+    // A further signal does not wait for the turn, which takes an hour.
+    let (status, said) = server.ended_by("TERM");
     assert_eq!(status.code(), Some(0), "{said}");
 }
 
@@ -78,11 +77,24 @@ fn turns_that_outlast_the_patience_end_as_incomplete_and_are_stored() {
 }
 
 #[test]
-fn a_connection_that_is_only_kept_does_not_keep_the_server() {
+fn a_signal_that_is_sent_twice_at_once_is_one() {
+    let server = slow(100).serve();
+    let token = server.token();
+    let mut running = begun(&server, &token);
+    server.signal("TERM");
+    server.signal("TERM");
+    let mut rest = String::new();
+    running.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("server_shutdown"), "{rest}");
+    server.ended();
+}
+
+#[test]
+fn a_connection_that_is_only_kept_open_does_not_keep_the_server() {
     let server = Home::new().serve();
-    let mut kept = server.send(&Request::get("GET /healthz", ""));
-    kept.read_to_end(&mut Vec::new()).unwrap();
-    let idle = std::net::TcpStream::connect(server.address()).unwrap();
+    let mut kept = std::net::TcpStream::connect(server.address()).unwrap();
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    read_until(&mut kept, "ok\n");
     server.stopped();
-    drop(idle);
+    assert_eq!(kept.read(&mut [0]).unwrap(), 0);
 }
