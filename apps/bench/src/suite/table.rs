@@ -168,13 +168,16 @@ fn figures(value: f64) -> String {
     }
 }
 
-/// The processor and the kernel, as far as the system tells.
+/// The processor, the kernel and how busy the machine was at the start, as far as the system tells:
+/// on a machine that does other work, latencies mean little and CPU times most.
 fn machine() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let models = cpus.lines().filter_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let (count, name) = models.fold((0, ""), |(count, _), (_, name)| (count + 1, name));
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{count} x {name}, Linux {}", kernel.trim())
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
+    format!("{count} x {name}, Linux {}, load average before {load}", kernel.trim())
 }
 
 #[cfg(test)]
