@@ -95,7 +95,7 @@ macro_rules! errors {
         pub(crate) enum $name {
             $(
                 #[response(status = $status, description = $description)]
-                $variant(#[to_schema] ErrorBody),
+                $variant(ErrorBody),
             )+
         }
     )+};

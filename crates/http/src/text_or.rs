@@ -11,9 +11,8 @@ use serde::{
 };
 use utoipa::ToSchema;
 
-/// A text, or an object or array that is read as `T`.
-///
-/// It is read by hand, because serde's untagged enums do not say what is wrong within `T`.
+// Read by hand, because serde's untagged enums do not say what is wrong within `T`.
+/// A text, or something longer in its place.
 #[derive(Debug, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum TextOr<T> {

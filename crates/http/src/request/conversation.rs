@@ -65,6 +65,7 @@ pub(crate) struct UpdateConversationBody {
     /// A name for people; null takes it away.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
+    #[expect(clippy::option_option, reason = "absent, null and a text mean three things")]
     title: Option<Option<String>>,
     /// True puts the conversation away, false takes it back.
     #[serde(default, deserialize_with = "present")]

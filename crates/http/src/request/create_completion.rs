@@ -29,7 +29,7 @@ pub(crate) struct CreateCompletionBody {
     /// Absent: the server's default model.
     model: Option<String>,
     /// The whole conversation: the server keeps nothing of it. Required.
-    #[schema(required)]
+    #[schema(required, nullable = false)]
     messages: Option<Vec<MessageBody>>,
     stream: Option<bool>,
     stream_options: Option<StreamOptionsBody>,

@@ -42,7 +42,7 @@ pub(crate) struct CreateResponseBody {
     /// Absent: the server's default model.
     model: Option<String>,
     /// The new items; a text is one message of the user. Required.
-    #[schema(required)]
+    #[schema(required, nullable = false)]
     input: Option<TextOr<Vec<ItemBody>>>,
     /// For this answer only.
     instructions: Option<String>,
@@ -50,7 +50,6 @@ pub(crate) struct CreateResponseBody {
     previous_response_id: Option<String>,
     /// Continues this conversation, which takes in the new items and the answer.
     conversation: Option<TextOr<ConversationName>>,
-    #[serde(default)]
     stream: Option<bool>,
     /// False: nothing is stored, whatever is continued. Absent: true.
     store: Option<bool>,

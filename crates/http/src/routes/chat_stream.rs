@@ -28,6 +28,7 @@ const RESPONSE_ID: HeaderName = HeaderName::from_static("x-response-id");
 /// bare text, a JSON object a line, or server-sent events.
 #[utoipa::path(
     post, path = "/chat/stream", tag = "chat",
+    operation_id = "streamChat",
     request_body = ChatBody,
     responses(
         (status = 200, description = "The answer as it is produced",

@@ -18,6 +18,7 @@ use crate::{
 /// Asks a model to go on with a conversation that the caller keeps.
 #[utoipa::path(
     post, path = "/v1/chat/completions", tag = "chat",
+    operation_id = "createChatCompletion",
     request_body = CreateCompletionBody,
     responses(
         (status = 200, description = "The answer: whole, or with `stream: true` as chunks",

@@ -21,6 +21,7 @@ use crate::{
 /// Makes a conversation. The body may be left out.
 #[utoipa::path(
     post, path = "/v1/conversations", tag = "conversations",
+    operation_id = "createConversation",
     request_body = Option<CreateConversationBody>,
     responses(
         (status = 200, description = "The conversation", body = ConversationBody),
@@ -40,6 +41,7 @@ pub(crate) async fn create(
 /// The caller's conversations, newest first unless asked otherwise.
 #[utoipa::path(
     get, path = "/v1/conversations", tag = "conversations",
+    operation_id = "listConversations",
     params(
         ("after" = Option<String>, Query, description = "The last entry of the page before"),
         ("limit" = Option<u8>, Query, description = "1 to 100, else 20"),
@@ -65,6 +67,7 @@ pub(crate) async fn list(
 /// Looks a conversation up.
 #[utoipa::path(
     get, path = "/v1/conversations/{conversation_id}", tag = "conversations",
+    operation_id = "retrieveConversation",
     params(("conversation_id" = String, Path, description = "`conv_…`")),
     responses(
         (status = 200, description = "The conversation", body = ConversationBody),
@@ -83,6 +86,7 @@ pub(crate) async fn retrieve(
 /// Changes a conversation's own fields.
 #[utoipa::path(
     post, path = "/v1/conversations/{conversation_id}", tag = "conversations",
+    operation_id = "updateConversation",
     params(("conversation_id" = String, Path, description = "`conv_…`")),
     request_body = UpdateConversationBody,
     responses(
@@ -103,6 +107,7 @@ pub(crate) async fn update(
 /// Deletes a conversation with all that is in it. A turn that runs in it is stopped.
 #[utoipa::path(
     delete, path = "/v1/conversations/{conversation_id}", tag = "conversations",
+    operation_id = "deleteConversation",
     params(("conversation_id" = String, Path, description = "`conv_…`")),
     responses((status = 200, description = "It is gone", body = DeletedBody), Refused, NoSuchThing),
 )]

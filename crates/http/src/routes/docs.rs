@@ -35,7 +35,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 
 /// This document.
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "operations", security(()),
+    get, path = "/openapi.json", tag = "operations",
+    operation_id = "retrieveDocument", security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = Object)),
 )]
 pub(crate) async fn openapi(state: Data<HttpState>) -> HttpResponse {
@@ -44,7 +45,8 @@ pub(crate) async fn openapi(state: Data<HttpState>) -> HttpResponse {
 
 /// The page's own address ends with a slash, so that what it names is found beside it.
 #[utoipa::path(
-    get, path = "/docs", tag = "operations", security(()),
+    get, path = "/docs", tag = "operations",
+    operation_id = "openDocs", security(()),
     responses((status = 308, description = "To the page: the same as this document, for people")),
 )]
 pub(crate) async fn to_page() -> HttpResponse {

@@ -6,7 +6,8 @@ use crate::{HttpState, error::ApiError, openapi::NotReady};
 
 /// Succeeds as long as the process answers.
 #[utoipa::path(
-    get, path = "/healthz", tag = "operations", security(()),
+    get, path = "/healthz", tag = "operations",
+    operation_id = "isAlive", security(()),
     responses((status = 200, description = "It lives", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn alive() -> HttpResponse {
@@ -15,7 +16,8 @@ pub(crate) async fn alive() -> HttpResponse {
 
 /// Succeeds when new turns can be accepted: the store answers, and the server is not being stopped.
 #[utoipa::path(
-    get, path = "/readyz", tag = "operations", security(()),
+    get, path = "/readyz", tag = "operations",
+    operation_id = "isReady", security(()),
     responses(
         (status = 200, description = "It can work", body = String, content_type = "text/plain"),
         NotReady,

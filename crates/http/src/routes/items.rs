@@ -18,6 +18,7 @@ use crate::{
 /// The items of a conversation's active branch, newest first unless asked otherwise.
 #[utoipa::path(
     get, path = "/v1/conversations/{conversation_id}/items", tag = "conversations",
+    operation_id = "listItems",
     params(
         ("conversation_id" = String, Path, description = "`conv_…`"),
         ("after" = Option<String>, Query, description = "The last entry of the page before"),
@@ -42,6 +43,7 @@ pub(crate) async fn list(
 /// Adds items to the end of the active branch.
 #[utoipa::path(
     post, path = "/v1/conversations/{conversation_id}/items", tag = "conversations",
+    operation_id = "createItems",
     params(("conversation_id" = String, Path, description = "`conv_…`")),
     request_body = CreateItemsBody,
     responses(
@@ -64,6 +66,7 @@ pub(crate) async fn create(
 /// Looks an item up, on whichever branch it is.
 #[utoipa::path(
     get, path = "/v1/conversations/{conversation_id}/items/{item_id}", tag = "conversations",
+    operation_id = "retrieveItem",
     params(
         ("conversation_id" = String, Path, description = "`conv_…`"),
         ("item_id" = String, Path, description = "`msg_…`, `fc_…`, `fco_…` or `rs_…`"),
@@ -83,6 +86,7 @@ pub(crate) async fn retrieve(
 /// Deletes an item. What followed it follows its predecessor then.
 #[utoipa::path(
     delete, path = "/v1/conversations/{conversation_id}/items/{item_id}", tag = "conversations",
+    operation_id = "deleteItem",
     params(
         ("conversation_id" = String, Path, description = "`conv_…`"),
         ("item_id" = String, Path, description = "`msg_…`, `fc_…`, `fco_…` or `rs_…`"),

@@ -16,6 +16,7 @@ use crate::{
 /// The models that can be named, by name.
 #[utoipa::path(
     get, path = "/v1/models", tag = "models",
+    operation_id = "listModels",
     responses((status = 200, description = "All of them", body = ListBody<ModelBody>), Refused),
 )]
 pub(crate) async fn list(state: Data<HttpState>) -> HttpResponse {
@@ -26,6 +27,7 @@ pub(crate) async fn list(state: Data<HttpState>) -> HttpResponse {
 /// Looks a model up.
 #[utoipa::path(
     get, path = "/v1/models/{model}", tag = "models",
+    operation_id = "retrieveModel",
     params(("model" = String, Path, description = "The model's name")),
     responses((status = 200, description = "The model", body = ModelBody), Refused, NoSuchThing),
 )]

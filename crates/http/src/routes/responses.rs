@@ -11,7 +11,7 @@ use crate::{
     caller::Caller,
     encode::ReasoningEvents,
     error::ApiError,
-    openapi::{BadBody, NoSuchThing, ProviderFailed, Refused, Turning},
+    openapi::{BadBody, BadPage, NoSuchThing, ProviderFailed, Refused, Turning},
     path::InPath,
     query::Parameters,
     request::create_response::CreateResponseBody,
@@ -25,6 +25,7 @@ use crate::{
 /// only after the end is stored. A client that goes away cancels the turn; what came is kept.
 #[utoipa::path(
     post, path = "/v1/responses", tag = "responses",
+    operation_id = "createResponse",
     request_body = CreateResponseBody,
     responses(
         (status = 200, description = "The answer: whole, or with `stream: true` as events",
@@ -66,8 +67,9 @@ fn reasoning_events(headers: &HeaderMap) -> ReasoningEvents {
 /// Looks an answer up, also one that is still being produced.
 #[utoipa::path(
     get, path = "/v1/responses/{response_id}", tag = "responses",
+    operation_id = "retrieveResponse",
     params(("response_id" = String, Path, description = "`resp_…`")),
-    responses((status = 200, description = "The answer", body = ResponseBody<'_>), Refused, NoSuchThing),
+    responses((status = 200, description = "The answer", body = ResponseBody<'_>), Refused, NoSuchThing, BadPage),
 )]
 pub(crate) async fn retrieve(
     state: Data<HttpState>,
@@ -85,6 +87,7 @@ pub(crate) async fn retrieve(
 /// Deletes an answer. One that is being produced is stopped; items of a conversation stay in it.
 #[utoipa::path(
     delete, path = "/v1/responses/{response_id}", tag = "responses",
+    operation_id = "deleteResponse",
     params(("response_id" = String, Path, description = "`resp_…`")),
     responses((status = 200, description = "It is gone", body = DeletedBody), Refused, NoSuchThing),
 )]
@@ -100,6 +103,7 @@ pub(crate) async fn delete(
 /// Stops an answer and returns what there is of it. One that has ended is returned as it is.
 #[utoipa::path(
     post, path = "/v1/responses/{response_id}/cancel", tag = "responses",
+    operation_id = "cancelResponse",
     params(("response_id" = String, Path, description = "`resp_…`")),
     responses((status = 200, description = "The answer", body = ResponseBody<'_>), Refused, NoSuchThing),
 )]

@@ -7,7 +7,20 @@
     reason = "a test may fail at the spot"
 )]
 
-mod api;
+mod chat_stream;
+mod completions;
+mod conversations;
+mod docs;
 mod errors;
+mod faults;
+mod fields;
+mod hostile;
+mod logs;
 mod openapi;
+mod ownership;
+mod paging;
+mod responses;
+mod routing;
+mod server;
+mod shapes;
 mod stage;

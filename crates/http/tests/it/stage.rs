@@ -1,15 +1,19 @@
 //! The API on a store in memory, models that are played, and a verifier that believes what it is
 //! told.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
+use actix_http::Request;
 use actix_web::{
     App,
-    body::MessageBody as _,
+    dev::Payload,
+    error::PayloadError,
     http::{Method, header},
     test::{TestRequest, init_service, try_call_service},
+    web::Bytes,
 };
 use async_trait::async_trait;
+use futures::Stream;
 use loquat_auth::{AuthError, InvalidReason, Permissions, Principal, TokenVerifier};
 use loquat_chat::{ChatService, Clock, IdSource, Limits, Model, ModelCatalog, Ports};
 use loquat_domain::{Scope, TenantId, Timestamp, UserId};
@@ -41,15 +45,22 @@ pub(crate) fn scope(token: &str) -> Option<Scope> {
     Some(Scope { tenant: TenantId::new(tenant).ok()?, user: UserId::new(user).ok()? })
 }
 
-struct Believer;
+/// What a verifier says of a token.
+type Verdict = fn(&str) -> Result<Principal, AuthError>;
+
+struct Believer(Verdict);
 
 #[async_trait]
 impl TokenVerifier for Believer {
     async fn verify(&self, token: &str) -> Result<Principal, AuthError> {
-        let scope = scope(token).ok_or(AuthError::Invalid(InvalidReason::Signature))?;
-        let permissions = Permissions::default();
-        Ok(Principal { scope, permissions, expires_at: Timestamp::from_micros(i64::MAX) })
+        self.0(token)
     }
+}
+
+fn believe(token: &str) -> Result<Principal, AuthError> {
+    let scope = scope(token).ok_or(AuthError::Invalid(InvalidReason::Signature))?;
+    let permissions = Permissions::default();
+    Ok(Principal { scope, permissions, expires_at: Timestamp::from_micros(i64::MAX) })
 }
 
 struct StandingClock(FakeClock);
@@ -71,10 +82,19 @@ impl IdSource for CountingIds {
 impl Stage {
     /// A stage whose model `scripted` answers every call with these words.
     pub(crate) fn new() -> Self {
-        Self::with_model(ScriptedProvider::answering(|_| Script::answer(["Once ", "upon."])))
+        Self::with_verifier(believe)
+    }
+
+    pub(crate) fn with_verifier(verdict: Verdict) -> Self {
+        let model = ScriptedProvider::answering(|_| Script::answer(["Once ", "upon."]));
+        Self::of(model, verdict)
     }
 
     pub(crate) fn with_model(scripted: ScriptedProvider) -> Self {
+        Self::of(scripted, believe)
+    }
+
+    fn of(scripted: ScriptedProvider, verdict: Verdict) -> Self {
         let store = Arc::new(MemoryStore::default());
         let model = |id: &str, provider: Arc<dyn ChatProvider>| Model {
             id: id.to_owned(),
@@ -99,15 +119,31 @@ impl Stage {
         };
         let runtime = tokio::runtime::Handle::current();
         let chat = ChatService::new(ports, Limits::default(), runtime);
-        let state = HttpState::new(chat.clone(), Arc::new(Believer));
+        let state = HttpState::new(chat.clone(), Arc::new(Believer(verdict)));
         Self { store, chat, model: scripted, state }
     }
 
     /// Sends a request as it is.
     pub(crate) async fn send(&self, request: TestRequest) -> Answer {
+        self.answer(request.to_request()).await
+    }
+
+    /// Sends a request whose body comes as it comes.
+    pub(crate) async fn send_streaming(
+        &self,
+        request: TestRequest,
+        body: impl Stream<Item = Result<Bytes, PayloadError>> + 'static,
+    ) -> Answer {
+        let mut request = request.to_request();
+        let body: Pin<Box<dyn Stream<Item = _>>> = Box::pin(body);
+        *request.payload() = Payload::from(body);
+        self.answer(request).await
+    }
+
+    async fn answer(&self, request: Request) -> Answer {
         let app = App::new().configure(loquat_http::configure(self.state.clone()));
         let app = init_service(app).await;
-        let response = match try_call_service(&app, request.to_request()).await {
+        let response = match try_call_service(&app, request).await {
             Ok(response) => response.map_into_boxed_body().into_parts().1,
             Err(error) => error.error_response().map_into_boxed_body(),
         };

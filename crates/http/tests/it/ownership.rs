@@ -1,0 +1,335 @@
+//! Nobody but its owner can tell that a thing is there. Driven by the OpenAPI document: an operation
+//! without a row here fails the build.
+
+use std::collections::BTreeSet;
+
+use actix_web::http::Method;
+use loquat_testkit::{FakeIds, Script, ScriptedProvider, Step};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::stage::{ANNA, Answer, BERT, FORGED, STRANGER, Stage, request};
+
+/// What an operation is given so that it succeeds for its owner.
+struct Row {
+    method: &'static str,
+    /// As the document has it.
+    path: &'static str,
+    body: Option<fn(&Things) -> Value>,
+    names: Names,
+}
+
+/// Where an operation names a thing of somebody.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// Nowhere: it is for everybody who has a token.
+    Nothing,
+    /// In its path.
+    InPath,
+}
+
+const fn row(
+    method: &'static str,
+    path: &'static str,
+    body: Option<fn(&Things) -> Value>,
+    names: Names,
+) -> Row {
+    Row { method, path, body, names }
+}
+
+/// Every operation that needs a token.
+const TABLE: &[Row] = &[
+    row("POST", "/v1/responses", Some(|_| json!({"input": "Hi"})), Names::Nothing),
+    row("GET", "/v1/responses/{response_id}", None, Names::InPath),
+    row("DELETE", "/v1/responses/{response_id}", None, Names::InPath),
+    row("POST", "/v1/responses/{response_id}/cancel", None, Names::InPath),
+    row("POST", "/v1/conversations", Some(|_| json!({})), Names::Nothing),
+    row("GET", "/v1/conversations", None, Names::Nothing),
+    row("GET", "/v1/conversations/{conversation_id}", None, Names::InPath),
+    row(
+        "POST",
+        "/v1/conversations/{conversation_id}",
+        Some(|_| json!({"title": "Mine now"})),
+        Names::InPath,
+    ),
+    row("DELETE", "/v1/conversations/{conversation_id}", None, Names::InPath),
+    row("GET", "/v1/conversations/{conversation_id}/items", None, Names::InPath),
+    row(
+        "POST",
+        "/v1/conversations/{conversation_id}/items",
+        Some(|_| json!({"items": [{"role": "user", "content": "intruder"}]})),
+        Names::InPath,
+    ),
+    row("GET", "/v1/conversations/{conversation_id}/items/{item_id}", None, Names::InPath),
+    row("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", None, Names::InPath),
+    row(
+        "POST",
+        "/v1/chat/completions",
+        Some(|_| json!({"messages": [{"role": "user", "content": "Hi"}]})),
+        Names::Nothing,
+    ),
+    row("GET", "/v1/models", None, Names::Nothing),
+    row("GET", "/v1/models/{model}", None, Names::Nothing),
+    row("POST", "/chat/stream", Some(|_| json!({"message": "Hi"})), Names::Nothing),
+];
+
+/// What anybody may ask for. This list may only shrink.
+const PUBLIC: &[(&str, &str)] =
+    &[("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json"), ("GET", "/docs")];
+
+/// One of everything.
+struct Things {
+    conversation: String,
+    item: String,
+    response: String,
+}
+
+const NOBODYS: &str = "0198c0de00007000800000000000002a";
+
+impl Things {
+    /// Anna's.
+    async fn of_anna(stage: &Stage) -> Self {
+        let items = json!({"items": [{"role": "user", "content": "Anna's secret"}]});
+        let conversation = stage.posted("/v1/conversations", &items).await;
+        let conversation = conversation["id"].as_str().unwrap().to_owned();
+        let body = json!({"input": "Anna's question", "conversation": conversation});
+        let response = stage.posted("/v1/responses", &body).await;
+        let list = stage.found(&format!("/v1/conversations/{conversation}/items?order=asc")).await;
+        Self {
+            conversation,
+            item: list["data"][0]["id"].as_str().unwrap().to_owned(),
+            response: response["id"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Ids that look like any and belong to nobody.
+    fn of_nobody() -> Self {
+        Self {
+            conversation: format!("conv_{NOBODYS}"),
+            item: format!("msg_{NOBODYS}"),
+            response: format!("resp_{NOBODYS}"),
+        }
+    }
+
+    fn path(&self, row: &Row) -> String {
+        row.path
+            .replace("{conversation_id}", &self.conversation)
+            .replace("{item_id}", &self.item)
+            .replace("{response_id}", &self.response)
+            .replace("{model}", "echo")
+    }
+
+    /// Everything of Anna's that can be seen.
+    async fn seen_by_anna(&self, stage: &Stage) -> Vec<Answer> {
+        let mut seen = Vec::new();
+        for path in [
+            "/v1/conversations?archived=all".to_owned(),
+            format!("/v1/conversations/{}", self.conversation),
+            format!("/v1/conversations/{}/items", self.conversation),
+            format!("/v1/conversations/{}/items/{}", self.conversation, self.item),
+            format!("/v1/responses/{}", self.response),
+        ] {
+            let answer = stage.get(ANNA, &path).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            seen.push(answer.without_request_id());
+        }
+        seen
+    }
+}
+
+async fn call(stage: &Stage, row: &Row, things: &Things, token: Option<&str>) -> Answer {
+    let method: Method = row.method.parse().unwrap();
+    let mut call = match token {
+        Some(token) => request(method, token, &things.path(row)),
+        None => actix_web::test::TestRequest::with_uri(&things.path(row)).method(method),
+    };
+    if let Some(body) = row.body {
+        call = call.set_json(body(things));
+    }
+    stage.send(call).await.without_request_id()
+}
+
+#[test]
+fn every_operation_of_the_document_has_a_row() {
+    let document: Value = serde_json::from_str(&loquat_http::openapi_json()).unwrap();
+    let mut operations = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            operations.insert((method.to_uppercase(), path.clone()));
+        }
+    }
+    let rows = TABLE.iter().map(|row| (row.method.to_owned(), row.path.to_owned()));
+    let public = PUBLIC.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned()));
+    assert_eq!(operations, rows.chain(public).collect());
+}
+
+#[tokio::test]
+async fn without_a_token_that_is_believed_every_operation_answers_the_same() {
+    let stage = Stage::new();
+    let things = Things::of_anna(&stage).await;
+    let before = things.seen_by_anna(&stage).await;
+    let refusal = call(&stage, &TABLE[0], &things, None).await;
+    refusal.error(401, "invalid_token");
+    assert_eq!(refusal.header("www-authenticate"), Some("Bearer"));
+    for row in TABLE {
+        for token in [None, Some(FORGED), Some("")] {
+            let answer = call(&stage, row, &things, token).await;
+            assert_eq!(answer, refusal, "{} {} {token:?}", row.method, row.path);
+        }
+    }
+    assert_eq!(things.seen_by_anna(&stage).await, before);
+}
+
+#[tokio::test]
+async fn a_token_is_taken_from_its_header_and_from_nowhere_else() {
+    let stage = Stage::new();
+    let path = format!("/v1/models?access_token={ANNA}&api_key={ANNA}");
+    let elsewhere = actix_web::test::TestRequest::with_uri(&path)
+        .insert_header(("cookie", format!("token={ANNA}")))
+        .insert_header(("x-api-key", ANNA));
+    stage.send(elsewhere).await.error(401, "invalid_token");
+    let twice = request(Method::GET, ANNA, "/v1/models")
+        .append_header(("authorization", format!("Bearer {ANNA}")));
+    stage.send(twice).await.error(401, "invalid_token");
+    let lower = actix_web::test::TestRequest::with_uri("/v1/models")
+        .insert_header(("authorization", format!("bearer {ANNA}")));
+    stage.send(lower).await.expect(200);
+}
+
+#[tokio::test]
+async fn to_everybody_else_a_thing_is_one_that_nobody_has() {
+    for row in TABLE.iter().filter(|row| row.names == Names::InPath) {
+        let stage = Stage::new();
+        let things = Things::of_anna(&stage).await;
+        let before = things.seen_by_anna(&stage).await;
+        for token in [BERT, STRANGER] {
+            let foreign = call(&stage, row, &things, Some(token)).await;
+            let unknown = call(&stage, row, &Things::of_nobody(), Some(token)).await;
+            assert_eq!(foreign.status, 404, "{} {}: {}", row.method, row.path, foreign.text());
+            assert_eq!(foreign, unknown, "{} {}", row.method, row.path);
+        }
+        assert_eq!(things.seen_by_anna(&stage).await, before, "{} {}", row.method, row.path);
+        let own = call(&stage, row, &things, Some(ANNA)).await;
+        assert_eq!(own.status, 200, "{} {}: {}", row.method, row.path, own.text());
+    }
+}
+
+#[tokio::test]
+async fn what_is_for_everybody_shows_nothing_of_others() {
+    for row in TABLE.iter().filter(|row| row.names == Names::Nothing) {
+        let stage = Stage::new();
+        let things = Things::of_anna(&stage).await;
+        let before = things.seen_by_anna(&stage).await;
+        for token in [BERT, STRANGER] {
+            let answer = call(&stage, row, &things, Some(token)).await;
+            assert_eq!(answer.status, 200, "{} {}: {}", row.method, row.path, answer.text());
+            for id in [&things.conversation, &things.item, &things.response] {
+                assert!(!answer.text().contains(id.as_str()), "{} {}", row.method, row.path);
+            }
+            assert!(!answer.text().contains("secret"), "{} {}", row.method, row.path);
+        }
+        assert_eq!(things.seen_by_anna(&stage).await, before, "{} {}", row.method, row.path);
+    }
+}
+
+#[tokio::test]
+async fn an_id_in_a_path_that_is_no_id_is_one_that_nobody_has() {
+    let stage = Stage::new();
+    let things = Things::of_anna(&stage).await;
+    for row in TABLE.iter().filter(|row| row.names == Names::InPath) {
+        let unknown = call(&stage, row, &Things::of_nobody(), Some(ANNA)).await;
+        for junk in ["x", "%00", "%27%20OR%201%3D1", "..%2F..", "conv_", "%F0%9F%91%8B"] {
+            let junk = Things {
+                conversation: junk.to_owned(),
+                item: junk.to_owned(),
+                response: junk.to_owned(),
+            };
+            let answer = call(&stage, row, &junk, Some(ANNA)).await;
+            assert_eq!(answer.status, 404, "{}", answer.text());
+            if !row.path.contains("{item_id}") {
+                assert_eq!(answer, unknown, "{} {}", row.method, row.path);
+            }
+        }
+    }
+    things.seen_by_anna(&stage).await;
+}
+
+#[tokio::test]
+async fn an_id_in_a_body_that_is_somebody_elses_is_one_that_nobody_has() {
+    let stage = Stage::new();
+    let anna = Things::of_anna(&stage).await;
+    let before = anna.seen_by_anna(&stage).await;
+    let nobody = Things::of_nobody();
+    let bodies: [(&str, fn(&Things) -> Value); 4] = [
+        ("/v1/responses", |it| json!({"input": "x", "conversation": it.conversation})),
+        ("/v1/responses", |it| json!({"input": "x", "conversation": {"id": it.conversation}})),
+        ("/v1/responses", |it| json!({"input": "x", "previous_response_id": it.response})),
+        ("/chat/stream", |it| json!({"message": "x", "conversation_id": it.conversation})),
+    ];
+    for (path, body) in bodies {
+        for token in [BERT, STRANGER] {
+            let foreign = stage.post(token, path, &body(&anna)).await.without_request_id();
+            let unknown = stage.post(token, path, &body(&nobody)).await.without_request_id();
+            assert_eq!(foreign.status, 404, "{path}: {}", foreign.text());
+            assert_eq!(foreign, unknown, "{path}");
+        }
+        let own = stage.post(ANNA, path, &body(&anna)).await;
+        assert_eq!(own.status, 200, "{path}: {}", own.text());
+    }
+    let after = anna.seen_by_anna(&stage).await;
+    assert_eq!(after.last(), before.last(), "the response is as it was");
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_somebody_elses_is_one_that_nobody_has() {
+    let stage = Stage::new();
+    let anna = Things::of_anna(&stage).await;
+    let nobody = Things::of_nobody();
+    let own = stage.post(BERT, "/v1/conversations", &json!({})).await.expect(200);
+    let own = own["id"].as_str().unwrap();
+    let lists: [(String, fn(&Things) -> &str); 2] = [
+        ("/v1/conversations".to_owned(), |it| &it.conversation),
+        (format!("/v1/conversations/{own}/items"), |it| &it.item),
+    ];
+    for (list, cursor) in lists {
+        let after = |things| format!("{list}?after={}", cursor(things));
+        let foreign = stage.get(BERT, &after(&anna)).await.without_request_id();
+        let unknown = stage.get(BERT, &after(&nobody)).await.without_request_id();
+        assert_eq!(foreign.error(400, "invalid_cursor"), "after");
+        assert_eq!(foreign, unknown, "{list}");
+    }
+}
+
+#[tokio::test]
+async fn a_running_turn_is_nobodys_but_its_owners() {
+    let go_on = CancellationToken::new();
+    let script = Script::new([Step::Accept, Step::Until(go_on.clone())]);
+    let mut script = Some(script);
+    let stage =
+        Stage::with_model(ScriptedProvider::answering(move |_| script.take().unwrap_or_default()));
+    let body = json!({"input": "Anna's question", "model": "scripted", "store": true});
+    let running = stage.post(ANNA, "/v1/responses", &body);
+    // Two sources of ids count alike: those of the turn are among the first few.
+    let ids = FakeIds::new();
+    let ids: Vec<_> = (0..8).map(|_| format!("resp_{}", ids.next_id().simple())).collect();
+    let attack = async {
+        stage.model.wait_for_call(0).await;
+        for id in &ids {
+            for token in [BERT, STRANGER] {
+                for (method, path) in [
+                    (Method::GET, format!("/v1/responses/{id}")),
+                    (Method::DELETE, format!("/v1/responses/{id}")),
+                    (Method::POST, format!("/v1/responses/{id}/cancel")),
+                ] {
+                    let answer = stage.send(request(method, token, &path)).await;
+                    answer.error(404, "response_not_found");
+                }
+            }
+        }
+        go_on.cancel();
+    };
+    let (answer, ()) = tokio::join!(running, attack);
+    let answer = answer.expect(200);
+    assert_eq!(answer["status"], "incomplete", "it ended by itself: {answer}");
+    assert!(ids.iter().any(|id| answer["id"] == id.as_str()), "none of {ids:?}: {answer}");
+}
