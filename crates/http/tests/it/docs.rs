@@ -37,6 +37,7 @@ async fn the_page_and_all_that_it_loads_come_from_here() {
     assert!(loaded >= 6, "the page loads {loaded} files: {html}");
     let script = stage.send(TestRequest::with_uri("/docs/swagger-initializer.js")).await;
     assert!(script.text().contains("../openapi.json"), "{}", script.text());
+    assert!(script.text().contains("\"validatorUrl\": \"none\""), "{}", script.text());
 }
 
 #[tokio::test]

@@ -10,12 +10,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::stage::{ANNA, Answer, BERT, FORGED, STRANGER, Stage, request};
 
+/// A body that names some of these things.
+type BodyOf = fn(&Things) -> Value;
+
+/// One of these things' ids.
+type IdOf = fn(&Things) -> &str;
+
 /// What an operation is given so that it succeeds for its owner.
 struct Row {
     method: &'static str,
     /// As the document has it.
     path: &'static str,
-    body: Option<fn(&Things) -> Value>,
+    body: Option<BodyOf>,
     names: Names,
 }
 
@@ -28,12 +34,7 @@ enum Names {
     InPath,
 }
 
-const fn row(
-    method: &'static str,
-    path: &'static str,
-    body: Option<fn(&Things) -> Value>,
-    names: Names,
-) -> Row {
+const fn row(method: &'static str, path: &'static str, body: Option<BodyOf>, names: Names) -> Row {
     Row { method, path, body, names }
 }
 
@@ -260,7 +261,7 @@ async fn an_id_in_a_body_that_is_somebody_elses_is_one_that_nobody_has() {
     let anna = Things::of_anna(&stage).await;
     let before = anna.seen_by_anna(&stage).await;
     let nobody = Things::of_nobody();
-    let bodies: [(&str, fn(&Things) -> Value); 4] = [
+    let bodies: [(&str, BodyOf); 4] = [
         ("/v1/responses", |it| json!({"input": "x", "conversation": it.conversation})),
         ("/v1/responses", |it| json!({"input": "x", "conversation": {"id": it.conversation}})),
         ("/v1/responses", |it| json!({"input": "x", "previous_response_id": it.response})),
@@ -287,7 +288,7 @@ async fn a_cursor_that_is_somebody_elses_is_one_that_nobody_has() {
     let nobody = Things::of_nobody();
     let own = stage.post(BERT, "/v1/conversations", &json!({})).await.expect(200);
     let own = own["id"].as_str().unwrap();
-    let lists: [(String, fn(&Things) -> &str); 2] = [
+    let lists: [(String, IdOf); 2] = [
         ("/v1/conversations".to_owned(), |it| &it.conversation),
         (format!("/v1/conversations/{own}/items"), |it| &it.item),
     ];

@@ -16,9 +16,9 @@ fn ids(list: &Value) -> Vec<String> {
 }
 
 /// All entries of a list, page by page.
-async fn all(stage: &Stage, list: &str, limit: usize) -> Vec<String> {
+async fn all(stage: &Stage, path_of_list: &str, limit: usize) -> Vec<String> {
     let mut seen = Vec::new();
-    let mut path = format!("{list}limit={limit}");
+    let mut path = format!("{path_of_list}limit={limit}");
     loop {
         let page = stage.found(&path).await;
         let ids = ids(&page);
@@ -31,7 +31,7 @@ async fn all(stage: &Stage, list: &str, limit: usize) -> Vec<String> {
         if page["has_more"] == false {
             return seen;
         }
-        path = format!("{list}limit={limit}&after={}", last.unwrap());
+        path = format!("{path_of_list}limit={limit}&after={}", last.unwrap());
     }
 }
 

@@ -21,8 +21,8 @@ fn serve(stage: &Stage) -> (std::net::SocketAddr, ServerHandle) {
     let socket =
         loquat_http::listen("127.0.0.1:0".parse().unwrap(), &SocketOptions::default()).unwrap();
     let address = socket.local_addr().unwrap();
-    let state = stage.state.clone();
-    let app = move || App::new().configure(loquat_http::configure(state.clone()));
+    let http = stage.state.clone();
+    let app = move || App::new().configure(loquat_http::configure(http.clone()));
     let server = loquat_http::require(HttpServer::new(app)).workers(1).disable_signals();
     let server = server.listen(socket).unwrap().run();
     let handle = server.handle();
