@@ -40,21 +40,17 @@ async fn write(inner: &Inner) {
         }
         *last_sign = Instant::now();
         drop(last_sign);
-        let last = log.as_ref().map(|log| log.last);
-        batch.push(Checkpoint { scope: turn.scope.clone(), response: turn.response, log });
-        saved.push((turn, last));
+        let checkpoint = Checkpoint { scope: turn.scope.clone(), response: turn.response, log };
+        if checkpoint.log.is_some() {
+            saved.push(turn);
+        }
+        batch.push(checkpoint);
     }
     if batch.is_empty() {
         return;
     }
     match inner.ports.turns.checkpoint(batch, limits.lease).await {
-        Ok(()) => {
-            for (turn, last) in saved {
-                if let Some(last) = last {
-                    turn.log.saved(last);
-                }
-            }
-        }
+        Ok(()) => saved.iter().for_each(|turn| turn.log.saved()),
         Err(error) => {
             // What was not saved is still in the logs and is tried again in the next round.
             let error: &dyn std::error::Error = &error;

@@ -1,8 +1,9 @@
 //! A live turn's event log: one writer, any number of readers, bounded memory.
 //!
-//! The log holds only what its slowest reader has not read or the store has not got yet. The
-//! writer waits while that is more than the window; readers wait for the writer. Readers visit
-//! events in place, so that an event is encoded straight from the log into a socket's buffer.
+//! The log holds only what its slowest reader has not read, and, written out, what the store has
+//! not got yet. The writer waits while that is more than the window; readers wait for the writer.
+//! Readers visit events in place, so that an event is encoded straight from the log into a socket's
+//! buffer.
 
 use std::{
     collections::VecDeque,
@@ -31,7 +32,7 @@ pub(crate) struct Log {
 
 #[derive(Debug)]
 struct State {
-    /// What is still needed by somebody, in order.
+    /// What some reader still needs, in order.
     events: VecDeque<Event>,
     /// Sequence number of the first of `events`, or of the next event when there is none.
     first: u64,
@@ -39,7 +40,8 @@ struct State {
     bytes: usize,
     readers: Vec<ReaderState>,
     next_reader: u64,
-    unsaved: Unsaved,
+    /// `None` when nothing is to be stored.
+    unsaved: Option<Unsaved>,
     closed: bool,
 }
 
@@ -53,13 +55,24 @@ struct ReaderState {
     waker: Option<Waker>,
 }
 
-/// What the store has not got yet.
+/// What the store has not got yet, in the form in which it gets it: many times smaller than the
+/// events themselves.
 #[derive(Debug)]
-enum Unsaved {
-    /// Nothing is to be stored.
-    Nothing,
-    /// Everything from this sequence number on.
-    From { next: u64, since: Instant, bytes: usize },
+struct Unsaved {
+    /// Being written, or to be written again: a run stays as it is until the store has it.
+    run: Option<CheckpointLog>,
+    /// Sequence number of the first event of `next`.
+    first: u64,
+    /// What comes after `run`.
+    next: json::EventEncoder,
+    /// Since when `next` is not empty.
+    since: Instant,
+}
+
+impl Unsaved {
+    fn bytes(&self) -> usize {
+        self.next.len() + self.run.as_ref().map_or(0, |run| run.events.len())
+    }
 }
 
 /// What became of an attempt to read.
@@ -73,11 +86,12 @@ pub enum Read {
 
 impl Log {
     pub(crate) fn new(window_bytes: usize, stored: bool) -> Arc<Self> {
-        let unsaved = if stored {
-            Unsaved::From { next: 0, since: Instant::now(), bytes: 0 }
-        } else {
-            Unsaved::Nothing
-        };
+        let unsaved = stored.then(|| Unsaved {
+            run: None,
+            first: 0,
+            next: json::EventEncoder::default(),
+            since: Instant::now(),
+        });
         Arc::new(Self {
             state: Mutex::new(State {
                 events: VecDeque::new(),
@@ -113,23 +127,22 @@ impl Log {
     /// Appends an event and returns at once; true when the log holds more than its window now.
     pub(crate) fn push(&self, kind: EventKind) -> bool {
         let mut state = self.lock();
-        let sequence = state.first + u64::try_from(state.events.len()).unwrap_or(u64::MAX);
+        let sequence = state.end();
         let event = Event { sequence, kind };
-        let cost = cost(&event);
-        state.bytes += cost;
-        if let Unsaved::From { since, bytes, .. } = &mut state.unsaved {
-            if *bytes == 0 {
-                *since = Instant::now();
+        if let Some(unsaved) = &mut state.unsaved {
+            if unsaved.next.is_empty() {
+                unsaved.since = Instant::now();
             }
-            *bytes += cost;
+            unsaved.next.push(&event.kind);
         }
+        state.bytes += cost(&event);
         state.events.push_back(event);
         let mut wakers = state.readers.iter_mut().filter_map(|reader| reader.waker.take());
         // One reader is the rule: no allocation for it.
         let first = wakers.next();
         let others: Vec<Waker> = wakers.collect();
         state.trim();
-        let is_full = state.bytes > self.window_bytes;
+        let is_full = state.held() > self.window_bytes;
         drop(state);
         first.into_iter().chain(others).for_each(Waker::wake);
         is_full
@@ -148,15 +161,16 @@ impl Log {
     /// `None` when there is room; else the time at which to look again.
     fn hold_up(&self, slow_reader: Duration) -> Option<Instant> {
         let mut state = self.lock();
-        if state.bytes <= self.window_bytes {
+        if state.held() <= self.window_bytes {
             return None;
         }
         let now = Instant::now();
-        let held_from = state.first;
+        let (held_from, behind) = (state.first, state.events.len());
         let mut look_again = now + slow_reader;
         let mut expired = Vec::new();
         state.readers.retain_mut(|reader| {
-            if reader.next > held_from {
+            // Where the readers have read all, it is the store that holds the writer up.
+            if behind == 0 || reader.next > held_from {
                 return true;
             }
             let since = *reader.stalled_since.get_or_insert(now);
@@ -177,46 +191,41 @@ impl Log {
         Some(look_again)
     }
 
-    /// True when the log holds half of its window and the store has not got it yet.
+    /// True when half of the window is held because the store has not got it yet.
     pub(crate) fn wants_saving(&self) -> bool {
-        matches!(self.lock().unsaved, Unsaved::From { bytes, .. } if bytes > self.window_bytes / 2)
-    }
-
-    /// What the store has not got yet, if there are `bytes` of it or some of it is `age` old.
-    pub(crate) fn unsaved(&self, age: Duration, bytes: usize) -> Option<CheckpointLog> {
         let state = self.lock();
-        let Unsaved::From { next, since, bytes: pending } = state.unsaved else { return None };
-        if pending == 0 || (pending < bytes && since.elapsed() < age) {
-            return None;
-        }
-        let skip = usize::try_from(next - state.first).unwrap_or(usize::MAX);
-        let fresh = state.events.iter().skip(skip);
-        // Sequence numbers below are inclusive.
-        let last = state.first + u64::try_from(state.events.len()).ok()?.checked_sub(1)?;
-        Some(CheckpointLog { first: next, last, events: json::encode_events(fresh) })
+        state.unsaved.as_ref().is_some_and(|it| it.bytes() > self.window_bytes / 2)
     }
 
-    /// The store has got everything up to and including `last`.
-    pub(crate) fn saved(&self, last: u64) {
+    /// What the store has not got yet, if there are `bytes` of it or some of it is `age` old. The
+    /// same run again, until it is [`saved`](Self::saved).
+    pub(crate) fn unsaved(&self, age: Duration, bytes: usize) -> Option<CheckpointLog> {
         let mut state = self.lock();
-        let first = state.first;
-        let skip = usize::try_from((last + 1).saturating_sub(first)).unwrap_or(usize::MAX);
-        let pending = state.events.iter().skip(skip).map(cost).sum();
-        if let Unsaved::From { next, since, bytes } = &mut state.unsaved {
-            *next = last + 1;
-            *since = Instant::now();
-            *bytes = pending;
+        let end = state.end();
+        let unsaved = state.unsaved.as_mut()?;
+        if unsaved.run.is_none() {
+            let is_due = unsaved.next.len() >= bytes || unsaved.since.elapsed() >= age;
+            if unsaved.next.is_empty() || !is_due {
+                return None;
+            }
+            let events = std::mem::take(&mut unsaved.next).finish();
+            unsaved.run = Some(CheckpointLog { first: unsaved.first, last: end - 1, events });
+            unsaved.first = end;
         }
-        state.trim();
-        drop(state);
+        unsaved.run.clone()
+    }
+
+    /// The store has got the run.
+    pub(crate) fn saved(&self) {
+        if let Some(unsaved) = &mut self.lock().unsaved {
+            unsaved.run = None;
+        }
         self.room.notify_waiters();
     }
 
     /// Nothing more will be checkpointed: the turn's end is stored, or will not be.
     pub(crate) fn stop_saving(&self) {
-        let mut state = self.lock();
-        state.unsaved = Unsaved::Nothing;
-        state.trim();
+        self.lock().unsaved = None;
     }
 
     /// Nothing more will come.
@@ -231,8 +240,7 @@ impl Log {
 
     /// Sequence number of the last event.
     pub(crate) fn last_sequence(&self) -> u64 {
-        let state = self.lock();
-        (state.first + u64::try_from(state.events.len()).unwrap_or(u64::MAX)).saturating_sub(1)
+        self.lock().end().saturating_sub(1)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -242,12 +250,19 @@ impl Log {
 }
 
 impl State {
-    /// Lets go of what nobody needs any more.
+    /// Sequence number of the next event.
+    fn end(&self) -> u64 {
+        self.first + u64::try_from(self.events.len()).unwrap_or(u64::MAX)
+    }
+
+    /// What is held, in bytes.
+    fn held(&self) -> usize {
+        self.bytes + self.unsaved.as_ref().map_or(0, Unsaved::bytes)
+    }
+
+    /// Lets go of what no reader needs any more.
     fn trim(&mut self) {
-        let mut needed = self.readers.iter().map(|reader| reader.next).min().unwrap_or(u64::MAX);
-        if let Unsaved::From { next, .. } = self.unsaved {
-            needed = needed.min(next);
-        }
+        let needed = self.readers.iter().map(|reader| reader.next).min().unwrap_or(u64::MAX);
         while self.first < needed {
             let Some(event) = self.events.pop_front() else { return };
             self.bytes = self.bytes.saturating_sub(cost(&event));
@@ -302,7 +317,7 @@ impl EventReader {
         }
         if reader.next > before {
             reader.stalled_since = None;
-            let was_full = state.bytes > self.log.window_bytes;
+            let was_full = state.held() > self.log.window_bytes;
             state.trim();
             drop(guard);
             if was_full {

@@ -33,9 +33,10 @@ use connector::Connector;
 /// a minute; one that is closed earlier is noticed, at the latest by a further attempt.
 const KEEP_UNUSED: Duration = Duration::from_secs(50);
 
-/// The size of a read, in bytes; also the limit of an answer's head. Where events come in bulk a
-/// read carries about a hundred of them, and reading more at once was measured to save nothing.
-const READ_SIZE: usize = 16 * 1024;
+/// The size of a read, in bytes, and the least that hyper allows; also the limit of an answer's head,
+/// which common front ends keep below as well. Each open stream holds one. Where events come in bulk a
+/// read carries about fifty of them, and reading more at once was measured to save nothing.
+const READ_SIZE: usize = 8 * 1024;
 
 /// The pool of connections to one endpoint, and the headers that every request carries.
 pub(crate) struct HttpClient {

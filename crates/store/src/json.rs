@@ -17,7 +17,7 @@ mod usage;
 
 pub use content::{decode_content, encode_content};
 pub use decoder::EventDecoder;
-pub use events::encode_events;
+pub use events::{EventEncoder, encode_events};
 pub use metadata::{decode_metadata, encode_metadata};
 pub use settings::{decode_settings, encode_settings};
 pub use status::{decode_status, encode_status_details};

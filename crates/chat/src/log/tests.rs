@@ -83,13 +83,31 @@ async fn what_the_store_has_not_got_is_kept_until_it_has() {
     log.push(EventKind::Created);
     log.push(delta("a"));
     reader.next_batch().await;
-    let unsaved = log.unsaved(Duration::ZERO, usize::MAX).expect("two events are unsaved");
-    assert_eq!((unsaved.first, unsaved.last), (0, 1));
+    let run = log.unsaved(Duration::ZERO, usize::MAX).expect("two events are unsaved");
+    assert_eq!((run.first, run.last), (0, 1));
     log.push(delta("b"));
-    log.saved(1);
-    assert_eq!(log.lock().events.len(), 1, "the third event is still unsaved, though not read");
-    let unsaved = log.unsaved(Duration::ZERO, usize::MAX).expect("one event is unsaved");
-    assert_eq!((unsaved.first, unsaved.last), (2, 2));
+    assert_eq!(log.unsaved(Duration::ZERO, usize::MAX), Some(run), "the same run again");
+    log.saved();
+    let run = log.unsaved(Duration::ZERO, usize::MAX).expect("one event is unsaved");
+    assert_eq!((run.first, run.last), (2, 2));
+    log.saved();
+    assert_eq!(log.unsaved(Duration::ZERO, usize::MAX), None);
+}
+
+#[tokio::test]
+async fn a_writer_that_is_ahead_of_the_store_waits_for_it_and_ends_no_reader() {
+    let log = log(true);
+    let mut reader = log.reader();
+    for _ in 0..100 {
+        log.push(delta("0123456789"));
+        reader.next_batch().await;
+    }
+    assert!(log.wants_saving());
+    assert!(log.wait_for_room(SLOW).now_or_never().is_none());
+    assert!(!log.abandoned().is_cancelled());
+    log.unsaved(Duration::ZERO, 0).expect("there is something to save");
+    log.saved();
+    assert!(log.wait_for_room(SLOW).now_or_never().is_some());
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,32 +15,97 @@ use super::{
     names, write,
 };
 
-/// Writes a run of a turn's events, for [`EventDecoder`](super::EventDecoder). The last event of a
-/// turn, [`EventKind::Ended`], is passed over: by then, the response itself says more.
+/// Writes a run of a turn's events as they come, for [`EventDecoder`](super::EventDecoder).
 ///
-/// Costs one pass over the events and no copy of their text but the one that is returned.
-pub fn encode_events<'a>(events: impl IntoIterator<Item = &'a Event>) -> String {
-    let mut steps = Vec::new();
-    for event in events {
-        if !continues(&mut steps, &event.kind) {
-            steps.extend(StepJson::of(&event.kind));
-        }
-    }
-    write(&EventsJson { v: V1, events: steps })
+/// It holds the written text and nothing of the events. [`EventKind::Ended`] is passed over: by
+/// then, the response itself says more.
+#[derive(Debug)]
+pub struct EventEncoder {
+    written: String,
+    /// The part whose list of pieces is still open at the end of `written`.
+    open: Option<(u32, u32, StreamKind)>,
+    is_empty: bool,
 }
 
-/// Adds a piece to the list of those right before it, if it belongs there.
-fn continues<'a>(steps: &mut [StepJson<'a>], kind: &'a EventKind) -> bool {
-    let EventKind::Delta { output, part, kind, text, .. } = kind else { return false };
-    match steps.last_mut() {
-        Some(StepJson::Delta(last_output, last_part, last_kind, pieces))
-            if (*last_output, *last_part, *last_kind) == (*output, *part, (*kind).into()) =>
-        {
-            pieces.push(text.into());
-            true
-        }
-        _ => false,
+/// What every run begins with; `finish` closes what this opens.
+const HEAD: &str = r#"{"v":1,"events":["#;
+
+impl Default for EventEncoder {
+    fn default() -> Self {
+        Self { written: HEAD.to_owned(), open: None, is_empty: true }
     }
+}
+
+impl EventEncoder {
+    /// Writes one more event.
+    pub fn push(&mut self, kind: &EventKind) {
+        if let EventKind::Delta { output, part, kind, text, .. } = kind {
+            self.piece((*output, *part, *kind), text);
+        } else if let Some(step) = StepJson::of(kind) {
+            self.close();
+            self.separate();
+            self.written.push_str(&write(&step));
+        }
+    }
+
+    /// Bytes written so far.
+    pub fn len(&self) -> usize {
+        self.written.len()
+    }
+
+    /// True when nothing was written since the beginning.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    /// The run.
+    pub fn finish(mut self) -> String {
+        self.close();
+        self.written.push_str("]}");
+        self.written
+    }
+
+    /// Adds a piece to the list of those right before it, if it belongs there.
+    fn piece(&mut self, place: (u32, u32, StreamKind), text: &str) {
+        if self.open == Some(place) {
+            self.written.push(',');
+            self.written.push_str(&write(&text));
+            return;
+        }
+        self.close();
+        self.separate();
+        let (output, part, kind) = place;
+        let step = StepJson::Delta(output, part, kind.into(), vec![text.into()]);
+        let step = write(&step);
+        // Left open for the pieces that follow: `close` writes it.
+        self.written.push_str(step.strip_suffix(PIECES_END).unwrap_or(&step));
+        self.open = Some(place);
+    }
+
+    fn close(&mut self) {
+        if self.open.take().is_some() {
+            self.written.push_str(PIECES_END);
+        }
+    }
+
+    fn separate(&mut self) {
+        if !self.is_empty {
+            self.written.push(',');
+        }
+        self.is_empty = false;
+    }
+}
+
+/// The end of a step of pieces: of the list, of the step's fields, of the step.
+const PIECES_END: &str = "]]}";
+
+/// Writes a whole run of a turn's events: see [`EventEncoder`].
+pub fn encode_events<'a>(events: impl IntoIterator<Item = &'a Event>) -> String {
+    let mut encoder = EventEncoder::default();
+    for event in events {
+        encoder.push(&event.kind);
+    }
+    encoder.finish()
 }
 
 #[derive(Serialize, Deserialize)]
