@@ -1,25 +1,12 @@
 //! Walks from an item towards the root.
 
-use diesel::{
-    dsl::SqlTypeOf,
-    prelude::*,
-    query_builder::{AstPass, Query, QueryFragment, QueryId},
-    sql_types::{BigInt, Binary, Text},
-    sqlite::Sqlite,
-};
+use diesel::{dsl::SqlTypeOf, prelude::*, sqlite::Sqlite};
 
 use crate::{
-    items::Tail,
-    key::Key,
-    rows::ItemRow,
-    schema::items::{self, dsl},
-    threads::Outcome,
+    items::Tail, key::Key, rows::ItemRow, schema::items, statement::Statement, threads::Outcome,
 };
 
-/// The items from `end` towards the root, newest first, until either limit stops the walk.
-///
-/// One recursive statement in SQLite's own words, which diesel has none for. It is prepared once,
-/// unlike what is passed to [`diesel::sql_query`].
+/// The items from `end` towards the root, newest first, until one of the limits stops the walk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Walk<'a> {
     pub(crate) tenant: &'a str,
@@ -30,57 +17,39 @@ pub(crate) struct Walk<'a> {
     pub(crate) tokens: i64,
 }
 
+/// The columns of an [`ItemRow`].
+type ItemColumns = SqlTypeOf<<ItemRow as Selectable<Sqlite>>::SelectExpression>;
+
 impl Walk<'_> {
     pub(crate) fn load(self, conn: &mut SqliteConnection) -> Outcome<Vec<ItemRow>> {
-        let mut rows: Vec<ItemRow> = RunQueryDsl::load(self, conn)?;
+        let Self { tenant, end, from_position, tokens } = self;
+        let walk = Statement::<6, ItemColumns>::new(
+            "WITH RECURSIVE branch (rid, parent, total) AS (
+                SELECT rid, parent, tokens FROM items
+                WHERE tenant = ? AND id = ? AND position >= ?
+                UNION ALL
+                SELECT items.rid, items.parent, branch.total + items.tokens
+                FROM branch CROSS JOIN items ON items.tenant = ? AND items.id = branch.parent
+                WHERE items.position >= ? AND branch.total < ?
+            )
+            SELECT items.id, items.parent, items.position, items.response, items.content,
+                items.status, items.tokens, items.created_at
+            FROM branch CROSS JOIN items ON items.rid = branch.rid",
+            [
+                tenant.into(),
+                end.into(),
+                from_position.into(),
+                tenant.into(),
+                from_position.into(),
+                tokens.into(),
+            ],
+        );
+        let mut rows: Vec<ItemRow> = walk.load(conn)?;
         // They come in this order, but SQL promises none.
         rows.sort_by_key(|row| std::cmp::Reverse(row.position));
         Ok(rows)
     }
 }
-
-impl QueryFragment<Sqlite> for Walk<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql(
-            "WITH RECURSIVE branch (rid, parent, total) AS (
-                SELECT rid, parent, tokens FROM items WHERE tenant = ",
-        );
-        out.push_bind_param::<Text, _>(self.tenant)?;
-        out.push_sql(" AND id = ");
-        out.push_bind_param::<Binary, _>(&self.end)?;
-        out.push_sql(" AND position >= ");
-        out.push_bind_param::<BigInt, _>(&self.from_position)?;
-        out.push_sql(
-            " UNION ALL
-                SELECT items.rid, items.parent, branch.total + items.tokens
-                FROM branch CROSS JOIN items ON items.id = branch.parent AND items.tenant = ",
-        );
-        out.push_bind_param::<Text, _>(self.tenant)?;
-        out.push_sql(" WHERE items.position >= ");
-        out.push_bind_param::<BigInt, _>(&self.from_position)?;
-        out.push_sql(" AND branch.total < ");
-        out.push_bind_param::<BigInt, _>(&self.tokens)?;
-        // The columns of `ItemRow`, in its order.
-        out.push_sql(
-            ") SELECT items.id, items.parent, items.position, items.response, items.content,
-                items.status, items.tokens, items.created_at
-            FROM branch CROSS JOIN items ON items.rid = branch.rid",
-        );
-        Ok(())
-    }
-}
-
-impl QueryId for Walk<'_> {
-    type QueryId = Walk<'static>;
-
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl Query for Walk<'_> {
-    type SqlType = SqlTypeOf<<ItemRow as Selectable<Sqlite>>::SelectExpression>;
-}
-
-impl RunQueryDsl<SqliteConnection> for Walk<'_> {}
 
 /// Makes the branch that ends at `end` the active one: takes the marks from what is beyond the
 /// fork and gives them to what leads from there to `end`.
@@ -98,7 +67,7 @@ pub(crate) fn activate(
             .filter(items::tenant.eq(tenant))
             .filter(items::id.eq(id))
             .select((items::rid, items::parent, items::position, items::active))
-            .first(conn)?;
+            .get_result(conn)?;
         if active {
             fork = position;
             break;
@@ -111,9 +80,9 @@ pub(crate) fn activate(
         .filter(items::conversation.eq(conversation))
         .filter(items::active)
         .filter(items::position.gt(fork));
-    diesel::update(beyond).set(dsl::active.eq(false)).execute(conn)?;
+    diesel::update(beyond).set(items::active.eq(false)).execute(conn)?;
     for rid in inactive {
-        diesel::update(items::table.find(rid)).set(dsl::active.eq(true)).execute(conn)?;
+        diesel::update(items::table.find(rid)).set(items::active.eq(true)).execute(conn)?;
     }
     Ok(())
 }

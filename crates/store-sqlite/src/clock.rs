@@ -10,8 +10,22 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-/// SQL for a time in microseconds, counted from the statement's own time. Cacheable, which text
-/// passed to [`diesel::dsl::sql`] is not.
+/// SQL for the time of the statement, in microseconds.
+macro_rules! now {
+    () => {
+        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+    };
+}
+pub(crate) use now;
+
+/// A duration that can be added to the time of day: no more than half of what a column holds.
+pub(crate) fn micros(duration: Duration) -> i64 {
+    let far = i64::MAX / 2;
+    i64::try_from(duration.as_micros()).map_or(far, |micros| micros.min(far))
+}
+
+/// A time as diesel's expression, which may stay prepared; text passed to [`diesel::dsl::sql`] may
+/// not.
 #[derive(Debug, Clone, Copy, QueryId)]
 pub(crate) struct Clock {
     plus_micros: i64,
@@ -22,9 +36,7 @@ impl Clock {
 
     /// The time after a duration; the far future when that does not fit.
     pub(crate) fn after(duration: Duration) -> Self {
-        // Half of what fits, so that the sum with the time of day fits too.
-        let far = i64::MAX / 2;
-        Self { plus_micros: i64::try_from(duration.as_micros()).map_or(far, |it| it.min(far)) }
+        Self { plus_micros: micros(duration) }
     }
 }
 
@@ -35,7 +47,7 @@ impl Expression for Clock {
 
 impl QueryFragment<Sqlite> for Clock {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql("(CAST(unixepoch('subsec') * 1000000 AS INTEGER) + ");
+        out.push_sql(concat!("(", now!(), " + "));
         out.push_bind_param::<BigInt, _>(&self.plus_micros)?;
         out.push_sql(")");
         Ok(())

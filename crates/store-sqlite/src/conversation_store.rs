@@ -9,7 +9,7 @@ use loquat_store::{Archived, ConversationPatch, ConversationStore, StoreError};
 
 use crate::{
     SqliteStore,
-    conversations::{self, Patch, Start},
+    conversations::{self, Cursor, Start},
     items::{self, Branch},
     key::Key,
     responses,
@@ -50,10 +50,13 @@ impl ConversationStore for SqliteStore {
         let scope = scope.clone();
         let most = read_ahead(&page);
         let rows = self.threads.read(move |conn| {
-            let after = page.after.map(|id| conversations::cursor(conn, &scope, id.into()));
-            conversations::page(conn, &scope, archived, page.order, after.transpose()?, most)
+            let after = match page.after {
+                Some(id) => conversations::cursor(conn, &scope, id.into())?,
+                None => Cursor::start(page.order),
+            };
+            conversations::page(conn, &scope, archived, page.order, after, most)
         });
-        page_of(rows.await?, page)
+        page_of(rows.await?, &page)
     }
 
     async fn update_conversation(
@@ -64,9 +67,9 @@ impl ConversationStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Conversation, StoreError> {
         let scope = scope.clone();
-        let patch = Patch::new(patch, now);
-        let row =
-            self.threads.write(move |conn| conversations::update(conn, &scope, id.into(), &patch));
+        let row = self
+            .threads
+            .write(move |conn| conversations::update(conn, &scope, id.into(), &patch, now));
         row.await?.try_into()
     }
 
@@ -97,7 +100,7 @@ impl ConversationStore for SqliteStore {
             let after = page.after.map(|id| items::cursor(conn, tenant, conversation, id.into()));
             items::page(conn, tenant, conversation, page.order, after.transpose()?, most)
         });
-        page_of(rows.await?, page)
+        page_of(rows.await?, &page)
     }
 
     async fn item(
@@ -140,17 +143,6 @@ impl ConversationStore for SqliteStore {
             .threads
             .write(move |conn| unlink(conn, &scope, conversation.into(), item.into(), now));
         row.await?.try_into()
-    }
-}
-
-impl Patch {
-    fn new(patch: ConversationPatch, now: Timestamp) -> Self {
-        Self {
-            title: patch.title.map(|title| title.map(|title| title.as_str().to_owned())),
-            metadata: patch.metadata.as_ref().map(loquat_store::json::encode_metadata),
-            archived: patch.archived,
-            updated_at: now.as_micros(),
-        }
     }
 }
 
@@ -200,11 +192,11 @@ fn unlink(
 }
 
 /// One entry more than was asked for tells whether more follow.
-fn read_ahead<Id>(page: &PageRequest<Id>) -> i64 {
-    i64::from(page.limit.get()) + 1
+fn read_ahead<Id>(page: &PageRequest<Id>) -> usize {
+    usize::from(page.limit.get()) + 1
 }
 
-fn page_of<Row, T, Id>(rows: Vec<Row>, page: PageRequest<Id>) -> Result<Page<T>, StoreError>
+fn page_of<Row, T, Id>(rows: Vec<Row>, page: &PageRequest<Id>) -> Result<Page<T>, StoreError>
 where
     T: TryFrom<Row, Error = StoreError>,
 {

@@ -1,11 +1,8 @@
 //! Statements about conversations.
 
-use diesel::{
-    prelude::*,
-    sql_types::{BigInt, Binary, Bool},
-};
-use loquat_domain::{Order, Scope};
-use loquat_store::{Archived, StoreError};
+use diesel::{dsl::SqlTypeOf, prelude::*, sqlite::Sqlite};
+use loquat_domain::{Order, Scope, Timestamp, Title};
+use loquat_store::{Archived, ConversationPatch, StoreError, json};
 
 use crate::{
     clock::Clock,
@@ -13,6 +10,7 @@ use crate::{
     key::Key,
     rows::ConversationRow,
     schema::{conversations, items, responses},
+    statement::{Statement, first_rows},
     threads::Outcome,
 };
 
@@ -57,7 +55,7 @@ pub(crate) fn home(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outco
             responses::lease_until.gt(Clock::NOW).nullable(),
             conversations::updated_at,
         ))
-        .first(conn)?)
+        .get_result(conn)?)
 }
 
 /// A conversation that the scope's user sees.
@@ -103,7 +101,7 @@ pub(crate) fn find(
         .filter(conversations::user.eq(scope.user.as_str()))
         .filter(conversations::listed)
         .select(ConversationRow::as_select())
-        .first(conn)?)
+        .get_result(conn)?)
 }
 
 /// Where a page of conversations starts: after this time and, among its equals, this id.
@@ -113,6 +111,16 @@ pub(crate) struct Cursor {
     id: Key,
 }
 
+impl Cursor {
+    /// Before the first conversation in an order.
+    pub(crate) const fn start(order: Order) -> Self {
+        match order {
+            Order::Ascending => Self { created_at: i64::MIN, id: Key::FIRST },
+            Order::Descending => Self { created_at: i64::MAX, id: Key::LAST },
+        }
+    }
+}
+
 /// The place of a conversation in the list, archived or not.
 pub(crate) fn cursor(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Cursor> {
     let created_at = conversations::table
@@ -120,7 +128,7 @@ pub(crate) fn cursor(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Out
         .filter(conversations::user.eq(scope.user.as_str()))
         .filter(conversations::listed)
         .select(conversations::created_at)
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     let created_at = created_at.ok_or(StoreError::CursorNotFound)?;
     Ok(Cursor { created_at, id })
@@ -132,17 +140,17 @@ pub(crate) fn page(
     scope: &Scope,
     archived: Archived,
     order: Order,
-    after: Option<Cursor>,
-    most: i64,
+    after: Cursor,
+    most: usize,
 ) -> Outcome<Vec<ConversationRow>> {
+    // The index has the two kinds apart, so that one hides the other at no cost; both together are
+    // the two merged.
     let kinds: &[bool] = match archived {
         Archived::Only => &[true],
         Archived::Without => &[false],
         Archived::Both => &[false, true],
     };
     let mut rows = Vec::new();
-    // The index has the two kinds apart, so that one hides the other at no cost; both together are
-    // the two merged.
     for archived in kinds {
         rows.extend(page_of_kind(conn, scope, *archived, order, after, most)?);
     }
@@ -150,72 +158,69 @@ pub(crate) fn page(
         let ascending = (one.created_at, one.id).cmp(&(other.created_at, other.id));
         if order == Order::Ascending { ascending } else { ascending.reverse() }
     });
-    rows.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    rows.truncate(most);
     Ok(rows)
 }
+
+/// The columns of a [`ConversationRow`].
+type Columns = SqlTypeOf<<ConversationRow as Selectable<Sqlite>>::SelectExpression>;
 
 fn page_of_kind(
     conn: &mut SqliteConnection,
     scope: &Scope,
     archived: bool,
     order: Order,
-    after: Option<Cursor>,
-    most: i64,
+    after: Cursor,
+    most: usize,
 ) -> Outcome<Vec<ConversationRow>> {
-    let mut query = conversations::table
-        .filter(conversations::tenant.eq(scope.tenant.as_str()))
-        .filter(conversations::user.eq(scope.user.as_str()))
-        .filter(conversations::archived.eq(archived))
-        .filter(conversations::listed)
-        .select(ConversationRow::as_select())
-        .limit(most)
-        .into_boxed();
-    if let Some(Cursor { created_at, id }) = after {
-        // One comparison of both, because two in diesel's own words would walk all conversations
-        // of the same moment.
-        let comparison = match order {
-            Order::Ascending => "(created_at, id) > (",
-            Order::Descending => "(created_at, id) < (",
-        };
-        query = query.filter(
-            diesel::dsl::sql::<Bool>(comparison)
-                .bind::<BigInt, _>(created_at)
-                .sql(", ")
-                .bind::<Binary, _>(id)
-                .sql(")"),
-        );
-    }
-    let query = match order {
-        Order::Ascending => query.order((conversations::created_at, conversations::id)),
+    // Time and id are compared as a pair: two comparisons, diesel's only way, would walk all
+    // conversations of the same moment.
+    let text = match order {
+        Order::Ascending => {
+            "SELECT id, title, metadata, archived, created_at, updated_at FROM conversations
+            WHERE tenant = ? AND user = ? AND archived = ? AND listed AND (created_at, id) > (?, ?)
+            ORDER BY created_at, id"
+        }
         Order::Descending => {
-            query.order((conversations::created_at.desc(), conversations::id.desc()))
+            "SELECT id, title, metadata, archived, created_at, updated_at FROM conversations
+            WHERE tenant = ? AND user = ? AND archived = ? AND listed AND (created_at, id) < (?, ?)
+            ORDER BY created_at DESC, id DESC"
         }
     };
-    Ok(query.load(conn)?)
+    let query = Statement::<5, Columns>::new(
+        text,
+        [
+            scope.tenant.as_str().into(),
+            scope.user.as_str().into(),
+            archived.into(),
+            after.created_at.into(),
+            after.id.into(),
+        ],
+    );
+    Ok(first_rows(query, conn, most)?)
 }
 
-/// What of a conversation's own fields changes; `None` leaves a field as it is.
-#[derive(Debug, AsChangeset)]
-#[diesel(table_name = conversations)]
-pub(crate) struct Patch {
-    pub(crate) title: Option<Option<String>>,
-    pub(crate) metadata: Option<String>,
-    pub(crate) archived: Option<bool>,
-    pub(crate) updated_at: i64,
-}
-
+/// Changes a conversation's own fields.
 pub(crate) fn update(
     conn: &mut SqliteConnection,
     scope: &Scope,
     id: Key,
-    patch: &Patch,
+    patch: &ConversationPatch,
+    now: Timestamp,
 ) -> Outcome<ConversationRow> {
     let target = conversations::table
         .find((scope.tenant.as_str(), id))
         .filter(conversations::user.eq(scope.user.as_str()))
         .filter(conversations::listed);
+    let title = patch.title.as_ref().map(|title| title.as_ref().map(Title::as_str));
+    let metadata = patch.metadata.as_ref().map(json::encode_metadata);
     Ok(diesel::update(target)
-        .set(patch)
+        .set((
+            title.map(|title| conversations::title.eq(title)),
+            metadata.map(|metadata| conversations::metadata.eq(metadata)),
+            patch.archived.map(|archived| conversations::archived.eq(archived)),
+            conversations::updated_at.eq(now.as_micros()),
+        ))
         .returning(ConversationRow::as_returning())
         .get_result(conn)?)
 }
@@ -243,13 +248,11 @@ pub(crate) fn set_turn(
     turn: Option<Key>,
     updated_at: i64,
 ) -> Outcome<()> {
-    diesel::update(conversations::table.find((scope.tenant.as_str(), id)))
-        .set((
-            conversations::leaf.eq(leaf),
-            conversations::turn.eq(turn),
-            conversations::updated_at.eq(updated_at),
-        ))
-        .execute(conn)?;
+    let update = Statement::<5>::new(
+        "UPDATE conversations SET leaf = ?, turn = ?, updated_at = ? WHERE tenant = ? AND id = ?",
+        [leaf.into(), turn.into(), updated_at.into(), scope.tenant.as_str().into(), id.into()],
+    );
+    update.execute(conn)?;
     Ok(())
 }
 

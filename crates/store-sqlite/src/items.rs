@@ -8,6 +8,7 @@ use crate::{
     key::Key,
     rows::{ItemRow, NewItem},
     schema::items,
+    statement::first_rows,
     threads::Outcome,
 };
 
@@ -47,6 +48,7 @@ pub(crate) fn attach(
         diesel::insert_into(items::table)
             .values((
                 item,
+                items::role.eq(item.role),
                 items::tenant.eq(branch.tenant),
                 items::conversation.eq(branch.conversation),
                 items::parent.eq(after.map(|tail| tail.id)),
@@ -70,7 +72,7 @@ pub(crate) fn find(
         .filter(items::id.eq(id))
         .filter(items::conversation.eq(conversation))
         .select(ItemRow::as_select())
-        .first(conn)?)
+        .get_result(conn)?)
 }
 
 /// The place of an item, on whichever branch it is.
@@ -85,7 +87,7 @@ pub(crate) fn tail(
         .filter(items::id.eq(id))
         .filter(items::conversation.eq(conversation))
         .select(items::position)
-        .first(conn)?;
+        .get_result(conn)?;
     Ok(Tail { id, position })
 }
 
@@ -102,7 +104,7 @@ pub(crate) fn cursor(
         .filter(items::conversation.eq(conversation))
         .filter(items::active.eq(true))
         .select(items::position)
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     Ok(position.ok_or(StoreError::CursorNotFound)?)
 }
@@ -114,24 +116,24 @@ pub(crate) fn page(
     conversation: Key,
     order: Order,
     after: Option<i64>,
-    most: i64,
+    most: usize,
 ) -> Outcome<Vec<ItemRow>> {
-    let query = items::table
+    let active = items::table
         .filter(items::tenant.eq(tenant))
         .filter(items::conversation.eq(conversation))
         .filter(items::active)
-        .select(ItemRow::as_select())
-        .limit(most);
-    Ok(match order {
-        Order::Ascending => query
-            .filter(items::position.gt(after.unwrap_or(i64::MIN)))
-            .order(items::position.asc())
-            .load(conn)?,
-        Order::Descending => query
-            .filter(items::position.lt(after.unwrap_or(i64::MAX)))
-            .order(items::position.desc())
-            .load(conn)?,
-    })
+        .select(ItemRow::as_select());
+    let rows = match order {
+        Order::Ascending => {
+            let later = active.filter(items::position.gt(after.unwrap_or(i64::MIN)));
+            first_rows(later.order(items::position.asc()), conn, most)
+        }
+        Order::Descending => {
+            let earlier = active.filter(items::position.lt(after.unwrap_or(i64::MAX)));
+            first_rows(earlier.order(items::position.desc()), conn, most)
+        }
+    };
+    Ok(rows?)
 }
 
 /// Lets what follows an item follow something else.

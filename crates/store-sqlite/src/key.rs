@@ -15,6 +15,13 @@ use uuid::Uuid;
 #[diesel(sql_type = Binary)]
 pub(crate) struct Key(Uuid);
 
+impl Key {
+    /// Before every other.
+    pub(crate) const FIRST: Self = Self(Uuid::nil());
+    /// After every other.
+    pub(crate) const LAST: Self = Self(Uuid::max());
+}
+
 impl ToSql<Binary, Sqlite> for Key {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         out.set_value(self.0.as_bytes().as_slice());

@@ -16,6 +16,7 @@ mod queue;
 mod responses;
 mod rows;
 mod schema;
+mod statement;
 mod threads;
 mod turn_store;
 mod turns;

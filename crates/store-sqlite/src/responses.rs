@@ -15,7 +15,7 @@ pub(crate) fn find(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outco
         .find((scope.tenant.as_str(), id))
         .filter(responses::user.eq(scope.user.as_str()))
         .select((ResponseRow::as_select(), responses::leaf, responses::output_from))
-        .first(conn)?;
+        .get_result(conn)?;
     let mut output = Vec::new();
     if let (Some(end), Some(from_position)) = (leaf, output_from) {
         let tenant = scope.tenant.as_str();

@@ -27,7 +27,8 @@ pub(crate) struct NewItem {
     pub(crate) id: Key,
     response: Option<Key>,
     kind: &'static str,
-    role: Option<&'static str>,
+    #[diesel(skip_insertion)]
+    pub(crate) role: Option<&'static str>,
     content: String,
     status: &'static str,
     tokens: i64,

@@ -42,13 +42,12 @@ pub(crate) struct NewResponse {
 }
 
 /// What becomes of a response at its end.
-#[derive(Debug, AsChangeset)]
-#[diesel(table_name = responses, treat_none_as_null = true)]
+#[derive(Debug)]
 pub(crate) struct ResponseEnd {
-    status: &'static str,
-    status_details: Option<String>,
-    usage: Option<String>,
-    last_sequence: i64,
+    pub(crate) status: &'static str,
+    pub(crate) status_details: Option<String>,
+    pub(crate) usage: Option<String>,
+    pub(crate) last_sequence: i64,
     pub(crate) completed_at: Option<i64>,
 }
 

@@ -1,11 +1,11 @@
 //! Jobs that read.
 
-use diesel::{SqliteConnection, connection::SimpleConnection};
+use diesel::SqliteConnection;
 use loquat_store::StoreError;
 use tokio::sync::oneshot;
 
 use super::{Outcome, guarded};
-use crate::{error::Failed, queue::Queue};
+use crate::{error::Failed, queue::Queue, statement};
 
 /// A job, without the type of what it reads.
 pub(super) trait Read: Send {
@@ -46,10 +46,10 @@ fn in_snapshot<T>(
     conn: &mut SqliteConnection,
     work: impl FnOnce(&mut SqliteConnection) -> Outcome<T>,
 ) -> Outcome<T> {
-    conn.batch_execute("BEGIN")?;
+    statement::run(conn, "BEGIN")?;
     let outcome = guarded(conn, work);
     // Nothing was written, so that it does not matter how the transaction ends. It fails only when
     // SQLite has ended the transaction already.
-    let _ = conn.batch_execute("ROLLBACK");
+    let _ = statement::run(conn, "ROLLBACK");
     outcome
 }

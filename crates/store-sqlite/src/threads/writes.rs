@@ -6,12 +6,12 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use diesel::{SqliteConnection, connection::SimpleConnection, result::Error};
+use diesel::{SqliteConnection, result::Error};
 use loquat_store::StoreError;
 use tokio::sync::oneshot;
 
 use super::{Outcome, guarded, unavailable};
-use crate::{error::Failed, queue::Queue};
+use crate::{error::Failed, queue::Queue, statement};
 
 /// The most jobs of one commit: about ten milliseconds of work, so that no reply waits long for
 /// jobs that came after it.
@@ -65,22 +65,27 @@ where
 /// Runs jobs until the queue is closed and empty.
 pub(super) fn run(mut conn: SqliteConnection, queue: &Queue<Box<dyn Write>>, commits: &AtomicU64) {
     loop {
-        let mut jobs = queue.take(MOST);
+        let jobs = queue.take(MOST);
         if jobs.is_empty() {
             return;
         }
-        let committed = commit_together(&mut conn, &mut jobs).map_err(Arc::new);
-        match committed {
-            Ok(()) => {
-                commits.fetch_add(1, Ordering::Relaxed);
-            }
-            // Fails where SQLite has rolled back by itself, which comes to the same.
-            Err(_) => drop(conn.batch_execute("ROLLBACK")),
-        }
-        for job in jobs {
-            job.reply(committed.clone());
+        if run_batch(&mut conn, jobs) {
+            commits.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// Runs jobs in one transaction and tells their callers; true when it was committed.
+pub(super) fn run_batch(conn: &mut SqliteConnection, mut jobs: Vec<Box<dyn Write>>) -> bool {
+    let committed = commit_together(conn, &mut jobs).map_err(Arc::new);
+    if committed.is_err() {
+        // Fails where SQLite has rolled back by itself, which comes to the same.
+        let _ = statement::run(conn, "ROLLBACK");
+    }
+    for job in jobs {
+        job.reply(committed.clone());
+    }
+    committed.is_ok()
 }
 
 /// One transaction for all jobs; a job that fails loses its own changes only. An error means that
@@ -88,13 +93,18 @@ pub(super) fn run(mut conn: SqliteConnection, queue: &Queue<Box<dyn Write>>, com
 fn commit_together(conn: &mut SqliteConnection, jobs: &mut [Box<dyn Write>]) -> Result<(), Error> {
     // IMMEDIATE takes the write lock now: a transaction that reads first and then wants to write
     // is refused at once where another process has written meanwhile.
-    conn.batch_execute("BEGIN IMMEDIATE")?;
-    for job in jobs {
-        conn.batch_execute("SAVEPOINT job")?;
-        if !job.run(conn) {
-            conn.batch_execute("ROLLBACK TO job")?;
-        }
-        conn.batch_execute("RELEASE job")?;
+    statement::run(conn, "BEGIN IMMEDIATE")?;
+    // A savepoint copies each page that changes after it; one job alone does not need it.
+    if let [alone] = jobs {
+        let end = if alone.run(conn) { "COMMIT" } else { "ROLLBACK" };
+        return statement::run(conn, end);
     }
-    conn.batch_execute("COMMIT")
+    for job in jobs {
+        statement::run(conn, "SAVEPOINT job")?;
+        if !job.run(conn) {
+            statement::run(conn, "ROLLBACK TO job")?;
+        }
+        statement::run(conn, "RELEASE job")?;
+    }
+    statement::run(conn, "COMMIT")
 }

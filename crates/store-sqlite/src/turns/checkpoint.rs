@@ -2,16 +2,10 @@
 
 use std::time::Duration;
 
-use diesel::prelude::*;
+use diesel::{RunQueryDsl, SqliteConnection};
 use loquat_store::{Checkpoint, CheckpointLog};
 
-use crate::{
-    clock::Clock,
-    key::Key,
-    rows::sequence,
-    schema::{response_events, responses},
-    threads::Outcome,
-};
+use crate::{clock, key::Key, rows::sequence, statement::Statement, threads::Outcome};
 
 /// Extends the leases of running turns and keeps their new events.
 pub(crate) fn checkpoint(
@@ -22,44 +16,53 @@ pub(crate) fn checkpoint(
     for sign in batch {
         let tenant = sign.scope.tenant.as_str();
         let id = Key::from(sign.response);
-        let stored: Option<Option<i64>> = responses::table
-            .find((tenant, id))
-            .filter(responses::user.eq(sign.scope.user.as_str()))
-            .filter(responses::lease_until.is_not_null())
-            .select(responses::last_sequence)
-            .first(conn)
-            .optional()?;
-        // It has ended or was deleted.
-        let Some(stored) = stored else { continue };
-        let next = stored.map_or(0, |last| last + 1);
-        let log = sign.log.as_ref().filter(|log| sequence(log.first) == next);
-        if let Some(log) = log {
-            insert_log(conn, tenant, id, log)?;
+        let last = sign.log.as_ref().map(|log| sequence(log.last));
+        let extend = Statement::<5>::new(
+            concat!(
+                "UPDATE responses SET lease_until = ",
+                clock::now!(),
+                " + ?,
+                    last_sequence = coalesce(?, last_sequence)
+                WHERE tenant = ? AND id = ? AND user = ? AND lease_until IS NOT NULL",
+            ),
+            [
+                clock::micros(lease).into(),
+                last.into(),
+                tenant.into(),
+                id.into(),
+                sign.scope.user.as_str().into(),
+            ],
+        );
+        let is_running = extend.execute(conn)? > 0;
+        if let Some(log) = sign.log.as_ref().filter(|_| is_running) {
+            keep(conn, tenant, id, log)?;
         }
-        diesel::update(responses::table.find((tenant, id)))
-            .set((
-                responses::lease_until.eq(Clock::after(lease)),
-                responses::last_sequence.eq(log.map(|log| sequence(log.last)).or(stored)),
-            ))
-            .execute(conn)?;
     }
     Ok(())
 }
 
-fn insert_log(
+/// Keeps a run of events. One that comes again with more, because its writer was told that it had
+/// failed, takes the place of the shorter one.
+fn keep(
     conn: &mut SqliteConnection,
     tenant: &str,
     response: Key,
     log: &CheckpointLog,
 ) -> Outcome<()> {
-    diesel::insert_into(response_events::table)
-        .values((
-            response_events::tenant.eq(tenant),
-            response_events::response.eq(response),
-            response_events::first_sequence.eq(sequence(log.first)),
-            response_events::last_sequence.eq(sequence(log.last)),
-            response_events::events.eq(log.events.as_str()),
-        ))
-        .execute(conn)?;
+    let insert = Statement::<5>::new(
+        "INSERT INTO response_events (tenant, response, first_sequence, last_sequence, events)
+        VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (tenant, response, first_sequence) DO UPDATE
+        SET last_sequence = excluded.last_sequence, events = excluded.events
+        WHERE last_sequence < excluded.last_sequence",
+        [
+            tenant.into(),
+            response.into(),
+            sequence(log.first).into(),
+            sequence(log.last).into(),
+            log.events.as_str().into(),
+        ],
+    );
+    insert.execute(conn)?;
     Ok(())
 }

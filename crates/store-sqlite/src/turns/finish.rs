@@ -10,6 +10,7 @@ use crate::{
     key::Key,
     rows::{NewItem, ResponseEnd},
     schema::{self, response_events, responses},
+    statement::Statement,
     threads::Outcome,
 };
 
@@ -33,7 +34,7 @@ impl From<FinishTurn> for Finish {
 
 /// A response and its conversation, before the end.
 #[derive(Debug, Queryable)]
-struct Running {
+struct Turn {
     conversation: Key,
     leaf: Option<Key>,
     leaf_position: Option<i64>,
@@ -41,14 +42,14 @@ struct Running {
     last_sequence: Option<i64>,
     listed: bool,
     active_leaf: Option<Key>,
-    turn: Option<Key>,
+    holder: Option<Key>,
     updated_at: i64,
 }
 
 /// Stores a turn's end.
 pub(crate) fn finish(conn: &mut SqliteConnection, scope: &Scope, turn: &Finish) -> Outcome<()> {
     let tenant = scope.tenant.as_str();
-    let before = running(conn, scope, turn.response)?;
+    let before = turn_of(conn, scope, turn.response)?;
     if !before.running {
         return Err(StoreError::Conflict.into());
     }
@@ -56,14 +57,7 @@ pub(crate) fn finish(conn: &mut SqliteConnection, scope: &Scope, turn: &Finish) 
     let active = before.listed && before.active_leaf == before.leaf;
     let branch = Branch { tenant, conversation: before.conversation, active };
     let leaf = items::attach(conn, branch, after, &turn.output)?.map(|tail| tail.id);
-    diesel::update(responses::table.find((tenant, turn.response)))
-        .set((
-            &turn.end,
-            responses::leaf.eq(leaf),
-            responses::output_from.eq(Some(Tail::next_position(after))),
-            responses::lease_until.eq(None::<i64>),
-        ))
-        .execute(conn)?;
+    set_end(conn, tenant, turn, leaf, Tail::next_position(after))?;
     if before.last_sequence.is_some() {
         let events = response_events::table
             .filter(response_events::tenant.eq(tenant))
@@ -72,7 +66,7 @@ pub(crate) fn finish(conn: &mut SqliteConnection, scope: &Scope, turn: &Finish) 
     }
     if before.listed {
         let active_leaf = if active { leaf } else { before.active_leaf };
-        let holder = before.turn.filter(|holder| *holder != turn.response);
+        let holder = before.holder.filter(|holder| *holder != turn.response);
         let ended = turn.end.completed_at.unwrap_or(before.updated_at);
         let updated_at = ended.max(before.updated_at);
         conversations::set_turn(conn, scope, before.conversation, active_leaf, holder, updated_at)?;
@@ -80,7 +74,7 @@ pub(crate) fn finish(conn: &mut SqliteConnection, scope: &Scope, turn: &Finish) 
     Ok(())
 }
 
-fn running(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Running> {
+fn turn_of(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Turn> {
     use schema::{conversations, items};
     let conversation = conversations::tenant
         .eq(responses::tenant)
@@ -103,5 +97,33 @@ fn running(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Runni
             conversations::turn,
             conversations::updated_at,
         ))
-        .first(conn)?)
+        .get_result(conn)?)
+}
+
+fn set_end(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    turn: &Finish,
+    leaf: Option<Key>,
+    output_from: i64,
+) -> Outcome<()> {
+    let Finish { response, end, .. } = turn;
+    let update = Statement::<9>::new(
+        "UPDATE responses SET lease_until = NULL, status = ?, status_details = ?, usage = ?,
+            last_sequence = ?, completed_at = ?, leaf = ?, output_from = ?
+        WHERE tenant = ? AND id = ?",
+        [
+            end.status.into(),
+            end.status_details.as_deref().into(),
+            end.usage.as_deref().into(),
+            end.last_sequence.into(),
+            end.completed_at.into(),
+            leaf.into(),
+            output_from.into(),
+            tenant.into(),
+            (*response).into(),
+        ],
+    );
+    update.execute(conn)?;
+    Ok(())
 }

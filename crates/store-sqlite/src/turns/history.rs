@@ -52,7 +52,7 @@ fn conversation_head(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Out
             responses::leaf.nullable(),
             responses::lease_until.is_not_null().nullable(),
         ))
-        .first(conn)?;
+        .get_result(conn)?;
     Ok(Head {
         conversation: id.into(),
         listed: true,
@@ -76,6 +76,6 @@ fn response_head(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome
             responses::leaf,
             responses::lease_until.is_not_null(),
         ))
-        .first(conn)?;
+        .get_result(conn)?;
     Ok(Head { conversation: conversation.into(), listed, leaf: leaf.map(Into::into), running })
 }

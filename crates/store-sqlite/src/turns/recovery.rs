@@ -9,17 +9,18 @@ use crate::{
     key::Key,
     rows::ResponseRow,
     schema::{response_events, responses},
+    statement::first_rows,
     threads::Outcome,
 };
 
 /// Up to `limit` turns whose lease has run out, oldest first.
 pub(crate) fn stale(conn: &mut SqliteConnection, limit: u32) -> Outcome<Vec<StaleTurn>> {
-    let rows: Vec<(String, String, ResponseRow)> = responses::table
+    let expired = responses::table
         .filter(responses::lease_until.le(Clock::NOW))
         .order((responses::lease_until, responses::created_at))
-        .limit(i64::from(limit))
-        .select((responses::tenant, responses::user, ResponseRow::as_select()))
-        .load(conn)?;
+        .select((responses::tenant, responses::user, ResponseRow::as_select()));
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let rows: Vec<(String, String, ResponseRow)> = first_rows(expired, conn, most)?;
     rows.into_iter().map(|(tenant, user, row)| stale_turn(conn, &tenant, &user, row)).collect()
 }
 
@@ -37,18 +38,26 @@ fn stale_turn(
     Ok(StaleTurn { scope, response: Response::try_from(row)?, events })
 }
 
-/// What was checkpointed of a turn.
+/// What was checkpointed of a turn, up to the first gap.
 fn events(conn: &mut SqliteConnection, tenant: &str, response: Key) -> Outcome<Vec<Event>> {
-    let logs: Vec<String> = response_events::table
+    let runs: Vec<(i64, i64, String)> = response_events::table
         .filter(response_events::tenant.eq(tenant))
         .filter(response_events::response.eq(response))
         .order(response_events::first_sequence)
-        .select(response_events::events)
+        .select((
+            response_events::first_sequence,
+            response_events::last_sequence,
+            response_events::events,
+        ))
         .load(conn)?;
     let mut decoder = EventDecoder::new();
     let mut events = Vec::new();
-    for log in logs {
-        events.extend(decoder.push(&log)?);
+    let mut next = 0;
+    for (first, last, run) in runs {
+        if first == next {
+            events.extend(decoder.push(&run)?);
+            next = last + 1;
+        }
     }
     Ok(events)
 }

@@ -1,10 +1,13 @@
 //! The store from outside: the conformance suite, and what is SQLite's own.
 
 #![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test panics where the store is wrong"
 )]
 
+mod concurrency;
 mod conformance;
+mod file;
+mod notebook;
+mod plans;

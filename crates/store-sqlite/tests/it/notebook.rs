@@ -1,0 +1,178 @@
+//! A store of one person, and what that person puts into it.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use loquat_domain::{
+    Conversation, ConversationId, Item, ItemContent, ItemId, ItemStatus, Message, Metadata, Order,
+    PageLimit, PageRequest, RawJson, Response, ResponseId, Role, Scope, Settings, Status, TenantId,
+    Timestamp, UserId,
+};
+use loquat_store::{
+    BeginTurn, ConversationStore, FinishTurn, Place, StoreError, TurnHome, TurnStore,
+};
+use loquat_store_sqlite::{SqliteOptions, SqliteStore};
+use loquat_testkit::FakeIds;
+use tempfile::TempDir;
+
+/// Longer than any test takes.
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+
+pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_760_000_000_000_007);
+
+/// A store in a directory of its own, which is removed at the end.
+pub(crate) struct Notebook {
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) scope: Scope,
+    ids: FakeIds,
+    directory: TempDir,
+}
+
+impl Notebook {
+    pub(crate) fn open() -> Self {
+        Self::open_with(|options| options)
+    }
+
+    pub(crate) fn open_with(choose: impl FnOnce(SqliteOptions) -> SqliteOptions) -> Self {
+        Self::open_in("loquat-notebook-", choose)
+    }
+
+    /// In a directory whose name begins like this.
+    pub(crate) fn open_in(
+        prefix: &str,
+        choose: impl FnOnce(SqliteOptions) -> SqliteOptions,
+    ) -> Self {
+        let directory = TempDir::with_prefix(prefix).unwrap();
+        let options = choose(SqliteOptions::new(directory.path().join("loquat.sqlite")));
+        Self {
+            store: Arc::new(SqliteStore::open(&options).unwrap()),
+            scope: Scope {
+                tenant: TenantId::new("acme").unwrap(),
+                user: UserId::new("ada").unwrap(),
+            },
+            ids: FakeIds::new(),
+            directory,
+        }
+    }
+
+    /// The same file with another store on it; the first is closed before.
+    pub(crate) fn reopen(self) -> Self {
+        let Self { store, scope, ids, directory } = self;
+        drop(store);
+        let options = SqliteOptions::new(directory.path().join("loquat.sqlite"));
+        Self { store: Arc::new(SqliteStore::open(&options).unwrap()), scope, ids, directory }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.directory.path().join("loquat.sqlite")
+    }
+
+    /// A connection beside the store, as another process would have it.
+    pub(crate) fn stranger(&self) -> SqliteConnection {
+        SqliteConnection::establish(self.path().to_str().unwrap()).unwrap()
+    }
+
+    /// Keeps the store from writing until the returned connection commits.
+    pub(crate) fn hold(&self) -> SqliteConnection {
+        let mut stranger = self.stranger();
+        stranger.batch_execute("BEGIN IMMEDIATE").unwrap();
+        stranger
+    }
+
+    pub(crate) fn item(&self, text: &str) -> Item {
+        Item {
+            id: ItemId::from_uuid(self.ids.next_id()),
+            response: None,
+            content: ItemContent::Message(Message::text(Role::User, text)),
+            status: ItemStatus::Completed,
+            tokens: 10,
+            created_at: NOW,
+        }
+    }
+
+    pub(crate) fn items(&self, texts: &[&str]) -> Vec<Item> {
+        texts.iter().map(|text| self.item(text)).collect()
+    }
+
+    pub(crate) fn new_conversation(&self) -> Conversation {
+        Conversation {
+            id: ConversationId::from_uuid(self.ids.next_id()),
+            title: None,
+            metadata: Metadata::default(),
+            archived: false,
+            created_at: NOW,
+            updated_at: NOW,
+        }
+    }
+
+    /// A conversation with these messages.
+    pub(crate) async fn conversation_of(&self, items: Vec<Item>) -> ConversationId {
+        let conversation = self.new_conversation();
+        let id = conversation.id;
+        self.store.create_conversation(&self.scope, conversation, items).await.unwrap();
+        id
+    }
+
+    pub(crate) fn response(&self, conversation: Option<ConversationId>) -> Response {
+        Response {
+            id: ResponseId::from_uuid(self.ids.next_id()),
+            conversation,
+            previous: None,
+            model: "echo".to_owned(),
+            settings: Settings::default(),
+            metadata: Metadata::default(),
+            status: Status::InProgress,
+            usage: None,
+            created_at: NOW,
+            completed_at: None,
+        }
+    }
+
+    /// Begins a turn and returns its response and the end of its input.
+    pub(crate) async fn begin(
+        &self,
+        home: TurnHome,
+        text: &str,
+        lease: Duration,
+    ) -> Result<(Response, ItemId), StoreError> {
+        let response = self.response(None);
+        let item = self.item(text);
+        let leaf = item.id;
+        let receipt = RawJson::from_checked("{}");
+        let turn =
+            BeginTurn { response: response.clone(), home, input: vec![item], receipt, lease };
+        self.store.begin_turn(&self.scope, turn).await?;
+        Ok((response, leaf))
+    }
+
+    /// Ends a turn with one message and returns that message's id.
+    pub(crate) async fn finish(&self, response: Response, text: &str) -> ItemId {
+        let item = self.item(text);
+        let leaf = item.id;
+        let response = Response { status: Status::Completed, completed_at: Some(NOW), ..response };
+        let turn = FinishTurn { response, output: vec![item], last_sequence: 9 };
+        self.store.finish_turn(&self.scope, turn).await.unwrap();
+        leaf
+    }
+
+    /// The texts of the active branch, oldest first.
+    pub(crate) async fn texts(&self, conversation: ConversationId) -> Vec<String> {
+        let mut texts = Vec::new();
+        let mut page = PageRequest { after: None, order: Order::Ascending, limit: PageLimit::MAX };
+        loop {
+            let read = self.store.items(&self.scope, conversation, page).await.unwrap();
+            for stored in &read.entries {
+                texts.push(stored.item.content.texts().concat());
+            }
+            if !read.has_more {
+                return texts;
+            }
+            page.after = read.entries.last().map(|stored| stored.item.id);
+        }
+    }
+}
+
+/// In this conversation, at the end of its active branch.
+pub(crate) fn at_leaf(id: ConversationId, leaf: Option<ItemId>) -> TurnHome {
+    TurnHome::Existing { id, place: Place::Leaf(leaf) }
+}

@@ -1,0 +1,198 @@
+//! No statement walks a table: what a call costs does not grow with what is stored.
+
+use std::{collections::BTreeSet, sync::Mutex, time::Duration};
+
+use diesel::{
+    QueryableByName, RunQueryDsl,
+    connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation},
+    sql_query,
+    sql_types::Text,
+};
+use loquat_domain::{ConversationId, Event, EventKind, ItemId, Order, PageLimit, PageRequest};
+use loquat_store::{
+    Archived, Checkpoint, CheckpointLog, ConversationPatch, ConversationStore, HistoryStart, Place,
+    TurnHome, TurnStore, json,
+};
+
+use crate::notebook::{HOUR, NOW, Notebook};
+
+/// What the stores of this process have run, and what of it they keep prepared.
+static RUN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+static PREPARED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Of all databases that the tests of this process use, records the one whose path says so.
+#[derive(Default)]
+struct Recorder {
+    records: bool,
+}
+
+const RECORDED: &str = "loquat-plans-";
+
+impl Instrumentation for Recorder {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        match event {
+            InstrumentationEvent::StartEstablishConnection { url, .. } => {
+                self.records = url.contains(RECORDED);
+            }
+            InstrumentationEvent::StartQuery { query, .. } if self.records => {
+                let text = query.to_string();
+                let text = text.split(" -- binds: ").next().unwrap_or_default().trim().to_owned();
+                RUN.lock().unwrap().insert(text);
+            }
+            InstrumentationEvent::CacheQuery { sql, .. } if self.records => {
+                PREPARED.lock().unwrap().insert(sql.trim().to_owned());
+            }
+            _ => {}
+        }
+    }
+}
+
+fn page<Id>(after: Option<Id>, order: Order) -> PageRequest<Id> {
+    PageRequest { after, order, limit: PageLimit::DEFAULT }
+}
+
+/// A turn as a server runs it.
+async fn turn(notebook: &Notebook, id: ConversationId, place: impl Fn(Option<ItemId>) -> Place) {
+    let start = HistoryStart::Conversation(id);
+    let history = notebook.store.history(&notebook.scope, start, 100).await.unwrap();
+    let home = TurnHome::Existing { id, place: place(history.head.leaf) };
+    let (response, _) = notebook.begin(home, "q", HOUR).await.unwrap();
+    let event = Event { sequence: 0, kind: EventKind::Created };
+    let log = CheckpointLog { first: 0, last: 0, events: json::encode_events([&event]) };
+    let signs = [Some(log), None].map(|log| Checkpoint {
+        scope: notebook.scope.clone(),
+        response: response.id,
+        log,
+    });
+    notebook.store.checkpoint(signs.into(), HOUR).await.unwrap();
+    notebook.finish(response, "a").await;
+}
+
+async fn use_conversations(notebook: &Notebook, id: ConversationId) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    store.conversation(scope, id).await.unwrap();
+    for order in [Order::Ascending, Order::Descending] {
+        for after in [None, Some(id)] {
+            store.conversations(scope, Archived::Both, page(after, order)).await.unwrap();
+        }
+    }
+    let patch = ConversationPatch { archived: Some(true), ..ConversationPatch::default() };
+    store.update_conversation(scope, id, patch, NOW).await.unwrap();
+}
+
+async fn use_items(notebook: &Notebook, id: ConversationId) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    let items = notebook.items(&["x", "y"]);
+    let (first, second) = (items[0].id, items[1].id);
+    store.append_items(scope, id, items, NOW).await.unwrap();
+    for order in [Order::Ascending, Order::Descending] {
+        for after in [None, Some(first)] {
+            store.items(scope, id, page(after, order)).await.unwrap();
+        }
+    }
+    store.item(scope, id, first).await.unwrap();
+    store.delete_item(scope, id, first, NOW).await.unwrap();
+    store.delete_item(scope, id, second, NOW).await.unwrap();
+}
+
+async fn use_responses(notebook: &Notebook) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    let home = || TurnHome::New { conversation: notebook.new_conversation(), listed: false };
+    let (first, _) = notebook.begin(home(), "q", Duration::ZERO).await.unwrap();
+    assert_eq!(store.stale_turns(1).await.unwrap().len(), 1);
+    notebook.finish(first.clone(), "a").await;
+    store.response(scope, first.id).await.unwrap();
+    let head = store.history(scope, HistoryStart::Response(first.id), 1).await.unwrap().head;
+    let place = Place::After(head.leaf);
+    let home = TurnHome::Existing { id: head.conversation, place };
+    let (second, _) = notebook.begin(home, "q", HOUR).await.unwrap();
+    for response in [second, first] {
+        store.delete_response(scope, response.id).await.unwrap();
+    }
+}
+
+/// Uses every method, and every way through each.
+async fn use_everything(notebook: &Notebook) {
+    let items = notebook.items(&["a", "b", "c"]);
+    let fork = items[0].id;
+    let id = notebook.conversation_of(items).await;
+    turn(notebook, id, Place::Leaf).await;
+    turn(notebook, id, Place::After).await;
+    turn(notebook, id, |_| Place::After(Some(fork))).await;
+    use_conversations(notebook, id).await;
+    use_items(notebook, id).await;
+    use_responses(notebook).await;
+    let home = TurnHome::New { conversation: notebook.new_conversation(), listed: true };
+    let (response, _) = notebook.begin(home, "q", HOUR).await.unwrap();
+    notebook.store.delete_response(&notebook.scope, response.id).await.unwrap();
+    notebook.store.delete_conversation(&notebook.scope, id).await.unwrap();
+    notebook.store.ping().await.unwrap();
+}
+
+#[derive(Debug, QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+/// How SQLite would run a statement.
+fn plan(notebook: &Notebook, statement: &str) -> Vec<String> {
+    let steps: Vec<Step> = sql_query(format!("EXPLAIN QUERY PLAN {statement}"))
+        .load(&mut notebook.stranger())
+        .unwrap_or_else(|error| panic!("{statement}: {error}"));
+    steps.into_iter().map(|step| step.detail).collect()
+}
+
+/// A recursion reads its own last rows, of which there is one at a time.
+fn is_flat(step: &str) -> bool {
+    let walks = step.starts_with("SCAN") && !["SCAN branch", "SCAN CONSTANT ROW"].contains(&step);
+    !walks && !step.contains("TEMP B-TREE") && !step.contains("AUTOMATIC")
+}
+
+/// The statements that were run since the last call, transactions and settings apart.
+fn run_since() -> BTreeSet<String> {
+    let mut run = std::mem::take(&mut *RUN.lock().unwrap());
+    run.retain(|text| {
+        ["SELECT", "WITH", "INSERT", "UPDATE", "DELETE"].iter().any(|verb| text.starts_with(verb))
+            && !text.contains("__diesel_schema_migrations")
+    });
+    run
+}
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_an_index_and_those_of_a_turn_stay_prepared() {
+    set_default_instrumentation(|| Some(Box::new(Recorder::default()))).unwrap();
+    let notebook = Notebook::open_in(RECORDED, |options| options);
+    use_everything(&notebook).await;
+
+    let statements = run_since();
+    assert!(statements.len() > 30, "only {} statements were seen", statements.len());
+    for statement in &statements {
+        let plan = plan(&notebook, statement);
+        assert!(plan.iter().all(|step| is_flat(step)), "{statement}\n{plan:#?}");
+        // SQLite prepares a statement anew for each value of a limit.
+        assert!(!statement.contains("LIMIT"), "{statement}");
+    }
+
+    let id = notebook.conversation_of(Vec::new()).await;
+    run_since();
+    turn(&notebook, id, Place::Leaf).await;
+    let turn = run_since();
+    assert!(turn.len() > 5, "only {turn:#?} were seen");
+    let fleeting: Vec<_> = turn.difference(&PREPARED.lock().unwrap()).cloned().collect();
+    assert!(fleeting.is_empty(), "prepared anew each time: {fleeting:#?}");
+}
+
+#[tokio::test]
+async fn a_deletion_finds_what_goes_with_it_by_an_index() {
+    let notebook = Notebook::open();
+    for (table, columns) in [
+        ("items", "tenant = ? AND conversation = ?"),
+        ("responses", "tenant = ? AND conversation = ?"),
+        ("response_events", "tenant = ? AND response = ?"),
+    ] {
+        // As SQLite looks for the rows of a foreign key.
+        let plan = plan(&notebook, &format!("SELECT rowid FROM {table} WHERE {columns}"));
+        assert!(plan.iter().all(|step| is_flat(step)), "{table}: {plan:#?}");
+    }
+}

@@ -1,4 +1,0 @@
-DROP TABLE response_events;
-DROP TABLE responses;
-DROP TABLE items;
-DROP TABLE conversations;
