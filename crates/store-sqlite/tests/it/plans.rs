@@ -143,10 +143,21 @@ fn plan(notebook: &Notebook, statement: &str) -> Vec<String> {
     steps.into_iter().map(|step| step.detail).collect()
 }
 
-/// A recursion reads its own last rows, of which there is one at a time.
+/// Ways of finding rows that find more with every row that is stored: all of a tenant, of a user,
+/// of a conversation.
+const WIDE: [&str; 4] = [
+    "(tenant=?)",
+    "(tenant=? AND user=?)",
+    "(tenant=? AND user=? AND archived=?)",
+    "items_active (tenant=? AND conversation=?)",
+];
+
+/// True for a step that finds its rows by an index, few and in order. A recursion walks its own
+/// last rows, of which there is one at a time.
 fn is_flat(step: &str) -> bool {
     let walks = step.starts_with("SCAN") && !["SCAN branch", "SCAN CONSTANT ROW"].contains(&step);
-    !walks && !step.contains("TEMP B-TREE") && !step.contains("AUTOMATIC")
+    let sorts = step.contains("TEMP B-TREE") || step.contains("AUTOMATIC");
+    !walks && !sorts && !WIDE.iter().any(|wide| step.contains(wide))
 }
 
 /// The statements that were run since the last call, transactions and settings apart.
