@@ -23,6 +23,8 @@ use crate::{
 pub struct Turn {
     /// The response, in progress.
     pub response: Arc<Response>,
+    /// False when it leaves no trace.
+    pub stored: bool,
     /// What it emits, from the first event on.
     pub events: EventReader,
 }
@@ -52,7 +54,8 @@ impl ChatService {
         }
         inner.check_contents(&request.input, "input")?;
 
-        let log = Log::new(inner.limits.log_window_bytes, request.store);
+        let stored = request.store;
+        let log = Log::new(inner.limits.log_window_bytes, stored);
         let events = log.reader();
         let (started, answer) = oneshot::channel();
         let run = Run {
@@ -66,7 +69,7 @@ impl ChatService {
         };
         inner.spawn_turn(run.complete(request, Started(Some(started))));
         let response = answer.await.unwrap_or(Err(ChatError::Internal))?;
-        Ok(Turn { response, events })
+        Ok(Turn { response, stored, events })
     }
 }
 

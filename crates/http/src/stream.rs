@@ -36,7 +36,7 @@ const FRAME_BYTES: usize = 256;
 
 /// Streams a turn as `/v1/responses` does.
 pub(crate) fn responses(turn: Turn, reasoning: ReasoningEvents) -> HttpResponse {
-    let encoder = ResponsesEncoder::new(turn.response, reasoning);
+    let encoder = ResponsesEncoder::new(turn.response, turn.stored, reasoning);
     stream("text/event-stream; charset=utf-8", Body::new(turn.events, encoder))
 }
 
@@ -156,30 +156,26 @@ impl<E: Encode> Stream for Body<E> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        match this.next {
-            Step::More => {}
-            Step::Last => return Poll::Ready(None),
-            Step::Cut => {
-                this.next = Step::Last;
-                return Poll::Ready(Some(Err(CutOff)));
+        loop {
+            match this.next {
+                Step::More => {}
+                Step::Last => return Poll::Ready(None),
+                Step::Cut => {
+                    this.next = Step::Last;
+                    return Poll::Ready(Some(Err(CutOff)));
+                }
             }
-        }
-        match this.poll_frames(cx) {
-            Poll::Ready(Ok(frames)) if frames.is_empty() => {
+            match this.poll_frames(cx) {
                 // The last event has no frame in this format.
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            Poll::Ready(Ok(frames)) => {
-                this.last_write = Instant::now();
-                Poll::Ready(Some(Ok(frames.into())))
-            }
-            Poll::Ready(Err(cut)) => Poll::Ready(Some(Err(cut))),
-            Poll::Pending => {
-                let Some(beat) = this.encoder.heartbeat() else { return Poll::Pending };
-                match this.poll_silence(cx) {
-                    Poll::Ready(()) => Poll::Ready(Some(Ok(Bytes::from_static(beat)))),
-                    Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(frames)) if frames.is_empty() => {}
+                Poll::Ready(Ok(frames)) => {
+                    this.last_write = Instant::now();
+                    return Poll::Ready(Some(Ok(frames.into())));
+                }
+                Poll::Ready(Err(cut)) => return Poll::Ready(Some(Err(cut))),
+                Poll::Pending => {
+                    let Some(beat) = this.encoder.heartbeat() else { return Poll::Pending };
+                    return this.poll_silence(cx).map(|()| Some(Ok(Bytes::from_static(beat))));
                 }
             }
         }

@@ -193,6 +193,8 @@ impl Answer {
             }
         } else if self.phase == Phase::Waiting && !self.ready.is_empty() {
             self.phase = Phase::Listening;
+            // There will be no further attempt, and the history in it is most of a stream's memory.
+            self.call.body = Bytes::new();
         }
     }
 

@@ -60,7 +60,8 @@ pub(crate) struct ServerUse {
     pub(crate) rss_peak_bytes: u64,
     /// After the last client had gone.
     pub(crate) rss_end_bytes: u64,
-    /// From the start to the peak, by the number of clients.
+    /// From the stored histories to the peak, by the number of clients: what storing them leaves
+    /// behind is the database's page cache, which does not grow with the streams.
     pub(crate) rss_kib_per_stream: f64,
 }
 
@@ -112,7 +113,7 @@ impl Report {
 impl ServerUse {
     fn new(plan: &Plan, tally: &Tally, watch: &Watch) -> Self {
         let cpu = watch.server_cpu().as_secs_f64();
-        let grown = float(watch.peak_bytes.saturating_sub(watch.start_bytes));
+        let grown = float(watch.peak_bytes.saturating_sub(watch.prepared_bytes));
         Self {
             cpu_seconds: cpu,
             cores: ratio(cpu, watch.measured().as_secs_f64()),

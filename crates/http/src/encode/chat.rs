@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use loquat_domain::{
-    Ended, Event, EventKind, IncompleteReason, Response, Status, StreamKind,
-};
+use loquat_domain::{Ended, Event, EventKind, IncompleteReason, Response, Status, StreamKind};
 use serde::Serialize;
 
 use super::{Encode, SSE_DONE, SSE_HEARTBEAT, Step, json, sse_frame};

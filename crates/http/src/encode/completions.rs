@@ -31,15 +31,11 @@ impl CompletionsEncoder {
 
     fn choice(&self, delta: Delta<'_>, finish_reason: Option<&'static str>, out: &mut Vec<u8>) {
         let choice = Choice { index: 0, delta, logprobs: None, finish_reason };
-        self.chunk(&[choice], self.include_usage.then_some(None), out);
+        let usage = if self.include_usage { UsageKey::Null } else { UsageKey::Absent };
+        self.chunk(&[choice], usage, out);
     }
 
-    fn chunk(
-        &self,
-        choices: &[Choice<'_>],
-        usage: Option<Option<CompletionUsage>>,
-        out: &mut Vec<u8>,
-    ) {
+    fn chunk(&self, choices: &[Choice<'_>], usage: UsageKey, out: &mut Vec<u8>) {
         let chunk = Chunk {
             id: &self.id,
             object: "chat.completion.chunk",
@@ -57,7 +53,7 @@ impl CompletionsEncoder {
                 self.choice(Delta::default(), Some(reason), out);
                 if self.include_usage {
                     let usage = ended.response.usage.unwrap_or_default();
-                    self.chunk(&[], Some(Some(CompletionUsage::from(&usage))), out);
+                    self.chunk(&[], UsageKey::Told(CompletionUsage::from(&usage)), out);
                 }
             }
             Err(error) => sse_frame(None, &ErrorChunk { error: &error }, out),
@@ -76,7 +72,9 @@ impl Encode for CompletionsEncoder {
             EventKind::Delta { kind, text, .. } => {
                 let text = Some(text.as_str());
                 match kind {
-                    StreamKind::Text => self.delta(Delta { content: text, ..Delta::default() }, out),
+                    StreamKind::Text => {
+                        self.delta(Delta { content: text, ..Delta::default() }, out);
+                    }
                     StreamKind::Refusal => {
                         self.delta(Delta { refusal: text, ..Delta::default() }, out);
                     }
@@ -94,8 +92,7 @@ impl Encode for CompletionsEncoder {
             EventKind::ItemAdded { start: ItemStart::FunctionCall { call_id, name }, .. } => {
                 let function = FunctionDelta { name: Some(name), arguments: Some("") };
                 let index = self.calls;
-                let call =
-                    CallDelta { index, id: Some(call_id), kind: Some("function"), function };
+                let call = CallDelta { index, id: Some(call_id), kind: Some("function"), function };
                 self.calls += 1;
                 self.delta(Delta { tool_calls: Some([call]), ..Delta::default() }, out);
             }
@@ -127,9 +124,23 @@ struct Chunk<'a> {
     created: i64,
     model: &'a str,
     choices: &'a [Choice<'a>],
-    /// Absent unless asked for; then null on every chunk but the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Option<CompletionUsage>>,
+    #[serde(skip_serializing_if = "UsageKey::is_absent")]
+    usage: UsageKey,
+}
+
+/// A chunk's `usage`: there only when it was asked for, and then null on every chunk but the last.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum UsageKey {
+    Absent,
+    Null,
+    Told(CompletionUsage),
+}
+
+impl UsageKey {
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
 }
 
 #[derive(Serialize)]

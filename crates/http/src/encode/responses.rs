@@ -29,18 +29,20 @@ pub(crate) enum ReasoningEvents {
 /// Encodes a turn as `/v1/responses` streams it.
 pub(crate) struct ResponsesEncoder {
     response: Arc<Response>,
+    stored: bool,
     reasoning: ReasoningEvents,
     /// Text form of the id of the item that is being produced.
     item: Option<(ItemId, String)>,
 }
 
 impl ResponsesEncoder {
-    pub(crate) fn new(response: Arc<Response>, reasoning: ReasoningEvents) -> Self {
-        Self { response, reasoning, item: None }
+    /// `stored` is false for an answer that leaves no trace.
+    pub(crate) fn new(response: Arc<Response>, stored: bool, reasoning: ReasoningEvents) -> Self {
+        Self { response, stored, reasoning, item: None }
     }
 
     fn lifecycle(&self, sequence: u64, name: &'static str, out: &mut Vec<u8>) {
-        let response = ResponseBody::new(&self.response, &[]);
+        let response = ResponseBody::new(&self.response, &[]).stored(self.stored);
         sse_frame(Some(name), &Lifecycle { kind: name, sequence_number: sequence, response }, out);
     }
 
@@ -133,7 +135,7 @@ impl Encode for ResponsesEncoder {
             }
             EventKind::Failed(failure) => error_event(sequence, failure, out),
             EventKind::Ended(ended) => {
-                terminal(sequence, ended, out);
+                terminal(sequence, ended, self.stored, out);
                 return Step::Last;
             }
         }
@@ -145,14 +147,14 @@ impl Encode for ResponsesEncoder {
     }
 }
 
-fn terminal(sequence: u64, ended: &Ended, out: &mut Vec<u8>) {
+fn terminal(sequence: u64, ended: &Ended, stored: bool, out: &mut Vec<u8>) {
     let name = match ended.response.status {
         Status::Completed => "response.completed",
         Status::Failed(_) => "response.failed",
         // Neither specification has an event for a stopped response. Its status says `cancelled`.
         Status::Incomplete(_) | Status::Cancelled | Status::InProgress => "response.incomplete",
     };
-    let response = ResponseBody::new(&ended.response, &ended.output);
+    let response = ResponseBody::new(&ended.response, &ended.output).stored(stored);
     sse_frame(Some(name), &Lifecycle { kind: name, sequence_number: sequence, response }, out);
     out.extend_from_slice(SSE_DONE);
 }
@@ -214,10 +216,9 @@ struct Names {
 impl Names {
     const fn of(kind: StreamKind, reasoning: ReasoningEvents) -> Self {
         match (kind, reasoning) {
-            (StreamKind::Text, _) => Self {
-                delta: "response.output_text.delta",
-                done: "response.output_text.done",
-            },
+            (StreamKind::Text, _) => {
+                Self { delta: "response.output_text.delta", done: "response.output_text.done" }
+            }
             (StreamKind::Refusal, _) => {
                 Self { delta: "response.refusal.delta", done: "response.refusal.done" }
             }

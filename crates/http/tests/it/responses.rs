@@ -126,6 +126,14 @@ async fn an_answer_that_is_not_stored_says_so_and_cannot_be_found() {
     let body = json!({"input": "x", "previous_response_id": answer["id"]});
     let answer = stage.post(ANNA, "/v1/responses", &body).await;
     assert_eq!(answer.error(404, "previous_response_not_found"), "previous_response_id");
+
+    let body = json!({"input": "Hi", "store": false, "stream": true});
+    let answer = stage.post(ANNA, "/v1/responses", &body).await;
+    let stream = ResponsesStreamChecker::check(&answer.body).unwrap();
+    assert_eq!(stream.response["store"], false);
+    for event in stream.events.iter().filter(|event| event["response"].is_object()) {
+        assert_eq!(event["response"]["store"], false, "{event}");
+    }
 }
 
 #[tokio::test]
