@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use loquat_testkit::{ClosedBy, ScriptedUpstream, UpstreamScript};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Config, Exchange, Format, Home, Leave, Request, SOON, Server};
+use crate::harness::{
+    Client, Config, Exchange, Format, FullQueue, Home, Leave, Request, SOON, Server,
+};
 
 /// Within this time after the client has gone, the provider must see that it is not needed.
 const NOTICED: Duration = Duration::from_secs(1);
@@ -150,39 +152,6 @@ async fn while_connecting(how: Leave) {
     let response = ended(&client, &id).await;
     assert!(left.elapsed() <= NOTICED, "it took {:?}", left.elapsed());
     assert_cancelled(&response);
-}
-
-/// A listening socket that accepts nothing and whose queue is full, so that a further connection is
-/// neither accepted nor refused.
-struct FullQueue {
-    listener: socket2::Socket,
-    _waiting: Vec<socket2::Socket>,
-}
-
-impl FullQueue {
-    fn new() -> Self {
-        use socket2::{Domain, Socket, Type};
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let any_port: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
-        listener.bind(&any_port.into()).unwrap();
-        listener.listen(0).unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut waiting = Vec::new();
-        loop {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-            // The queue is full when a connection over loopback is not there at once.
-            if socket.connect_timeout(&address, Duration::from_millis(200)).is_err() {
-                return Self { listener, _waiting: waiting };
-            }
-            waiting.push(socket);
-            assert!(waiting.len() < 64, "the queue is never full");
-        }
-    }
-
-    fn base_url(&self) -> String {
-        let address = self.listener.local_addr().unwrap().as_socket().unwrap();
-        format!("http://{address}/v1")
-    }
 }
 
 async fn in_a_flow(how: Leave) {

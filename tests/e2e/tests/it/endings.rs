@@ -1,10 +1,12 @@
 //! Every way in which an answer can end, in every format: exactly one end, its exact name, and the
 //! same in the store.
 
+use std::time::Duration;
+
 use loquat_testkit::{ScriptedUpstream, UpstreamScript};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Config, Format, Home, Said, Server};
+use crate::harness::{Client, Config, Format, FullQueue, Home, SOON, Said, Server};
 
 /// Timers that a test can wait for.
 const SHORT_TIMERS: &str = "first_token_timeout_ms = 500\nidle_timeout_ms = 500";
@@ -91,6 +93,22 @@ async fn an_answer_that_stops_in_the_middle_for_too_long_fails() {
         text_is_whole: false,
     };
     ends_everywhere_with(story().stall(), SHORT_TIMERS, end).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_in_all_fails() {
+    let word = UpstreamScript::sse().text("again ").delay(Duration::from_millis(20));
+    let words = word.steps()[1..].iter().cloned().cycle().take(10_000);
+    let script = UpstreamScript::new(story().steps().iter().cloned().chain(words));
+    let upstream = ScriptedUpstream::always(script).await.unwrap();
+    let limit = Config::scripted(&upstream).table("[limits]\nturn_timeout_ms = 500");
+    let home = Home::new(limit);
+    let server = home.serve().await;
+    let client = home.client(&server).await;
+    let said = said(&client, Format::Responses).await;
+    assert_eq!((said.status.as_str(), said.why.as_deref()), ("failed", Some("turn_timeout")));
+    assert!(said.text.starts_with(SAID), "{}", said.text);
+    assert!(upstream.wait_request_closed(0, SOON).await.is_some(), "the provider works on");
 }
 
 #[tokio::test]
@@ -249,6 +267,33 @@ async fn a_provider_that_recovers_is_not_reported_at_all() {
     let client = home.client(&server).await;
     let response = client.posted("/v1/responses", json!({"input": "Hi"})).await;
     assert_eq!(response["output"][0]["content"][0]["text"], "At last.");
+}
+
+#[tokio::test]
+async fn a_provider_that_takes_no_connection_in_time_is_reported() {
+    let full = FullQueue::new();
+    let timer = "connect_timeout_ms = 200\nretries = 0";
+    let config = Config::none()
+        .setting("default_model = \"scripted\"")
+        .provider("scripted", &format!("base_url = \"{}\"\n{timer}", full.base_url()))
+        .model("scripted", "scripted");
+    let home = Home::new(config);
+    let server = home.serve().await;
+    let client = home.client(&server).await;
+    let answer = client.whole(&Format::Responses.ask("Hi")).await;
+    assert_eq!(answer.status, 504, "{}", answer.text());
+    assert_eq!(answer.json()["error"]["code"], "provider_connect_timeout");
+}
+
+#[tokio::test]
+async fn a_provider_that_nobody_runs_is_reported() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let home = Home::new(Config::scripted_at(&format!("http://{nobody}/v1")));
+    let server = home.serve().await;
+    let client = home.client(&server).await;
+    let answer = client.whole(&Format::Responses.ask("Hi")).await;
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    assert_eq!(answer.json()["error"]["code"], "provider_unavailable");
 }
 
 #[tokio::test]

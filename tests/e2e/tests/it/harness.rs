@@ -4,6 +4,7 @@ mod binary;
 mod body;
 mod client;
 mod format;
+mod full_queue;
 mod server;
 
 use std::{future::Future, time::Duration};
@@ -11,6 +12,7 @@ use std::{future::Future, time::Duration};
 pub(crate) use binary::{built, repository};
 pub(crate) use client::{Client, Exchange, Leave, Request};
 pub(crate) use format::{Format, Said};
+pub(crate) use full_queue::FullQueue;
 pub(crate) use server::{Config, Home, PROVIDER_KEY, Server};
 
 /// For what happens at once on a machine that does nothing else. This one may be busy.
