@@ -7,7 +7,7 @@ use std::{
     ops::ControlFlow,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -30,6 +30,10 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// The most that is encoded for one write, in bytes: half of actix's write buffer.
 const WRITE_BYTES: usize = 16 * 1024;
+
+/// How long the last words before a cut have to be sent: actix drops what it has not written yet
+/// when a body fails. Longer than the round trips that a reader who keeps up needs for them.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Room for the frame of one token in any format, in bytes.
 const FRAME_BYTES: usize = 256;
@@ -125,6 +129,9 @@ impl<E: Encode> Body<E> {
             });
             match read {
                 Poll::Pending => return Poll::Pending,
+                Poll::Ready(Read::Events) if self.next == Step::Cut => {
+                    self.heartbeat.as_mut().reset(Instant::now() + LAST_WORDS);
+                }
                 Poll::Ready(Read::Events) => {}
                 Poll::Ready(Read::Closed) => {
                     self.next = Step::Last;
@@ -161,6 +168,7 @@ impl<E: Encode> Stream for Body<E> {
                 Step::More => {}
                 Step::Last => return Poll::Ready(None),
                 Step::Cut => {
+                    ready!(this.heartbeat.as_mut().poll(cx));
                     this.next = Step::Last;
                     return Poll::Ready(Some(Err(CutOff)));
                 }

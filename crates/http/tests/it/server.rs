@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use loquat_http::SocketOptions;
+use loquat_provider::{ProviderError, ProviderEvent};
 use loquat_testkit::{Script, ScriptedProvider, Step};
 use serde_json::json;
 use tokio::{
@@ -70,6 +71,26 @@ async fn a_client_that_goes_away_is_noticed_while_the_model_is_silent() {
             })
             .await;
     }
+}
+
+#[tokio::test]
+async fn bare_text_that_breaks_off_at_once_still_shows_what_was_said() {
+    let script = |_: &_| {
+        let said = ProviderEvent::Text("Once upon".to_owned());
+        Script::new([Step::Accept, Step::Event(said), Step::Fail(ProviderError::Failed)])
+    };
+    let stage = Stage::with_model(ScriptedProvider::answering(script));
+    let local = tokio::task::LocalSet::new();
+    local
+        .run_until(async {
+            let (address, server) = serve(&stage);
+            let body = json!({"model": "scripted", "message": "Hi"});
+            let answer = exchange(address, &post("/chat/stream", &body.to_string())).await;
+            assert!(answer.contains("Once upon"), "{answer:?}");
+            assert!(!answer.ends_with("0\r\n\r\n"), "it looks whole: {answer:?}");
+            server.stop(false).await;
+        })
+        .await;
 }
 
 #[tokio::test]
