@@ -1,10 +1,12 @@
 //! Signs of life and events of all running turns, written together.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{PoisonError, Weak},
     time::Duration,
 };
 
+use futures::FutureExt as _;
 use loquat_store::Checkpoint;
 use tokio::time::Instant;
 
@@ -18,7 +20,8 @@ pub(crate) async fn run(service: Weak<Inner>) {
     loop {
         let Some(inner) = service.upgrade() else { return };
         let interval = inner.limits.checkpoint_interval;
-        write(&inner).await;
+        // A fault in one round must not end the signs of life of all turns.
+        let _ = AssertUnwindSafe(write(&inner)).catch_unwind().await;
         wait(&inner, interval).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use loquat_domain::{ConversationId, ResponseId, Scope};
@@ -18,8 +18,8 @@ pub(crate) struct LiveTurn {
     pub(crate) response: ResponseId,
     /// False for a turn that leaves no trace: nobody can name it.
     pub(crate) stored: bool,
-    /// The conversation that it takes place in, if that is listed.
-    pub(crate) conversation: Option<ConversationId>,
+    /// The conversation that it takes place in, if that is listed, once that is known.
+    pub(crate) conversation: OnceLock<ConversationId>,
     pub(crate) log: Arc<Log>,
     /// Cancelled when its owner stops it.
     pub(crate) stop: CancellationToken,
@@ -49,7 +49,7 @@ impl LiveTurns {
     pub(crate) fn in_conversation(&self, scope: &Scope, id: ConversationId) -> Vec<Arc<LiveTurn>> {
         self.lock()
             .values()
-            .filter(|turn| turn.conversation == Some(id) && turn.scope == *scope)
+            .filter(|turn| turn.conversation.get() == Some(&id) && turn.scope == *scope)
             .cloned()
             .collect()
     }

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use loquat_domain::{Event, EventKind};
+use loquat_domain::{Event, EventKind, ItemStart};
 use loquat_store::{CheckpointLog, json};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -277,6 +277,9 @@ fn cost(event: &Event) -> usize {
         EventKind::Delta { text, .. } => text.len(),
         // The two share one text with the item.
         EventKind::TextDone { text, .. } => text.len(),
+        EventKind::ItemAdded { start: ItemStart::FunctionCall { call_id, name }, .. } => {
+            call_id.len() + name.len()
+        }
         _ => 0,
     };
     size_of::<Event>() + text

@@ -1,7 +1,8 @@
 //! Turns whose process died are brought to their end by another, or by the next.
 
-use std::{sync::Weak, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Weak, time::Duration};
 
+use futures::FutureExt as _;
 use loquat_context::TokenCounter as _;
 use loquat_domain::{IncompleteReason, ItemStatus, Response, Status, Usage};
 use loquat_store::{FinishTurn, StaleTurn, StoreError};
@@ -18,23 +19,28 @@ const BATCH: u32 = 64;
 /// Looks for stale turns until the service is gone.
 pub(crate) async fn run(service: Weak<Inner>) {
     loop {
-        {
+        let ended = {
             let Some(inner) = service.upgrade() else { return };
-            recover(&inner).await;
+            AssertUnwindSafe(recover(&inner)).catch_unwind().await.unwrap_or_default()
+        };
+        // After a crash under load there are more of them than one look finds.
+        if ended < BATCH {
+            tokio::time::sleep(PAUSE).await;
         }
-        tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn recover(inner: &Inner) {
+/// Returns how many turns were ended.
+async fn recover(inner: &Inner) -> u32 {
     let stale = match inner.ports.turns.stale_turns(BATCH).await {
         Ok(stale) => stale,
         Err(error) => {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "stale turns could not be looked for");
-            return;
+            return 0;
         }
     };
+    let mut ended = 0;
     for turn in stale {
         // Ours, and alive: only its signs of life did not get through.
         if inner.live.get(&turn.scope, turn.response.id).is_some() {
@@ -42,7 +48,10 @@ async fn recover(inner: &Inner) {
         }
         let id = turn.response.id;
         match inner.ports.turns.finish_turn(&turn.scope.clone(), end_of(inner, turn)).await {
-            Ok(()) => tracing::info!(response = %id, "a turn of a dead process was ended"),
+            Ok(()) => {
+                ended += 1;
+                tracing::info!(response = %id, "a turn of a dead process was ended");
+            }
             // Deleted, or ended by somebody else.
             Err(StoreError::NotFound | StoreError::Conflict) => {}
             Err(error) => {
@@ -51,6 +60,7 @@ async fn recover(inner: &Inner) {
             }
         }
     }
+    ended
 }
 
 /// The end of a turn that died: what it had emitted is its partial answer.

@@ -11,6 +11,10 @@ use loquat_provider::ProviderEvent;
 
 use crate::ports::{Clock, IdSource};
 
+/// What an item costs beside its text, in bytes: so that an answer of many items without text is
+/// bounded too.
+const ITEM_BYTES: usize = 512;
+
 /// What an answer has become so far.
 ///
 /// Every piece of a provider's answer becomes a delta of an open item; a piece of another kind
@@ -51,7 +55,7 @@ impl Transcript {
         Self { response, output: Vec::new(), open: None, bytes: 0 }
     }
 
-    /// Bytes of text so far.
+    /// Bytes so far: of text, and of the items that hold it.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -278,6 +282,11 @@ impl Transcript {
         emit: &mut dyn FnMut(EventKind),
     ) -> ItemId {
         self.close(ItemStatus::Completed, tools, emit);
+        let names = match &start {
+            ItemStart::FunctionCall { call_id, name } => call_id.len() + name.len(),
+            ItemStart::Message | ItemStart::Reasoning => 0,
+        };
+        self.bytes = self.bytes.saturating_add(ITEM_BYTES + names);
         let id = ItemId::from_uuid(tools.ids.next());
         emit(EventKind::ItemAdded { output: self.index(), id, start });
         self.open = Some(Open { id, created_at: tools.clock.now(), body });

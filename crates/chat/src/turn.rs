@@ -4,7 +4,10 @@ mod begin;
 mod finish;
 mod relay;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, OnceLock},
+};
 
 use futures::FutureExt as _;
 use loquat_domain::{EventKind, IncompleteReason, Response, ResponseId, Scope, Status};
@@ -101,36 +104,39 @@ struct Run {
 }
 
 impl Run {
-    async fn complete(self, request: TurnRequest, mut started: Started) {
+    async fn complete(self, request: TurnRequest, started: Started) {
+        let live = Arc::new(LiveTurn {
+            scope: self.scope.clone(),
+            response: self.id,
+            stored: request.store,
+            conversation: OnceLock::new(),
+            log: Arc::clone(&self.log),
+            stop: self.stop.clone(),
+            ended: CancellationToken::new(),
+            last_sign_of_life: Mutex::new(Instant::now()),
+        });
+        self.inner.live.insert(&live);
+        // Whatever panics in it: its readers hear that nothing will follow, and once it gives no
+        // more signs of life, recovery ends what it may have stored.
+        let _ =
+            AssertUnwindSafe(self.begin_and_finish(request, started, &live)).catch_unwind().await;
+        self.inner.live.remove(&live);
+        self.log.close();
+        live.ended.cancel();
+    }
+
+    async fn begin_and_finish(&self, request: TurnRequest, mut started: Started, live: &LiveTurn) {
         let store = request.store;
         let begun = tokio::select! {
             // Nobody waits for it any more and nothing is stored yet, or will be by this future.
             biased;
-            () = self.log.abandoned().cancelled(), if !store => return self.log.close(),
-            begun = AssertUnwindSafe(self.begin(request)).catch_unwind() => begun,
+            () = self.log.abandoned().cancelled(), if !store => return,
+            begun = self.begin(request, live) => begun,
         };
         let begun = match begun {
-            Ok(Ok(begun)) => begun,
-            Ok(Err(error)) => {
-                started.tell(Err(error));
-                return self.log.close();
-            }
-            Err(_panic) => {
-                started.tell(Err(ChatError::Internal));
-                return self.log.close();
-            }
+            Ok(begun) => begun,
+            Err(error) => return started.tell(Err(error)),
         };
-        let live = Arc::new(LiveTurn {
-            scope: self.scope.clone(),
-            response: self.id,
-            stored: store,
-            conversation: begun.response.conversation,
-            log: Arc::clone(&self.log),
-            stop: self.stop.clone(),
-            ended: CancellationToken::new(),
-            last_sign_of_life: std::sync::Mutex::new(Instant::now()),
-        });
-        self.inner.live.insert(&live);
         let mut transcript = Transcript::new(self.id);
         let relayed = self.relay(begun.opening, &begun.response, &mut transcript, &mut started);
         let relayed = AssertUnwindSafe(relayed).catch_unwind().await;
@@ -138,7 +144,7 @@ impl Run {
         let ended = self.finish(&begun.response, begun.input_tokens, outcome, transcript, store);
         let ended = ended.await;
 
-        self.inner.live.remove(&live);
+        self.inner.live.remove(live);
         if !started.is_told() {
             started.tell(match &ended.response.status {
                 Status::Failed(failure) => Err(ChatError::Failed(failure.clone())),
@@ -149,8 +155,6 @@ impl Run {
             self.log.push(EventKind::Failed(failure.clone()));
         }
         self.log.push(EventKind::Ended(Arc::new(ended)));
-        self.log.close();
-        live.ended.cancel();
     }
 
     /// Completes with the status of a turn that shall end before its answer does.

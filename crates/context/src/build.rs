@@ -1,6 +1,6 @@
 //! The prompt, of what was loaded.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use loquat_domain::{ItemContent, StoredItem, Truncation};
 
@@ -27,7 +27,7 @@ pub struct Prompt {
 /// Makes the prompt: the newest items that fit, in order and without a gap, then the new ones.
 ///
 /// A function call and its output are both in or both out. An output whose call is gone is left
-/// out by itself.
+/// out by itself, and so is a call that was never answered.
 ///
 /// # Errors
 ///
@@ -44,6 +44,7 @@ pub fn build(
     let start = window_start(&history, need.history_tokens);
     check_new_outputs(&history, start, loaded.reached_root, &input, need)?;
     let orphans = orphan_outputs(&history);
+    let unanswered = unanswered_calls(&history, &input);
     let whole = loaded.reached_root && start == 0;
     if need.truncation == Truncation::Disabled && !whole {
         let tokens =
@@ -62,6 +63,8 @@ pub fn build(
             dropped.push(drop_item(&stored, "does not fit"));
         } else if orphans.contains(&at) {
             dropped.push(drop_item(&stored, "its function call is gone"));
+        } else if unanswered.contains(&at) {
+            dropped.push(drop_item(&stored, "its function call was never answered"));
         } else {
             kept.push(stored);
         }
@@ -99,25 +102,23 @@ fn window_start(history: &[StoredItem], budget: u32) -> usize {
         left = rest;
         start = at;
     }
-    while let Some(cut) = last_cut_output(history, start) {
-        // Moving the start past that output may cut off the outputs of calls that came before it.
-        start = cut + 1;
-    }
-    start
+    past_cut_outputs(history, start)
 }
 
-/// Index of the last output from `start` on whose call stands before `start` only.
-fn last_cut_output(history: &[StoredItem], start: usize) -> Option<usize> {
-    let outside: HashSet<&str> = history.iter().take(start).filter_map(call_id).collect();
-    let mut inside = HashSet::new();
-    let mut last = None;
-    for (at, stored) in history.iter().enumerate().skip(start) {
-        inside.extend(call_id(stored));
-        if output_id(stored).is_some_and(|id| outside.contains(id) && !inside.contains(id)) {
-            last = Some(at);
+/// The start, moved past every output whose call it would leave outside. Moving it past one may
+/// leave the calls of further ones outside, which all come later.
+fn past_cut_outputs(history: &[StoredItem], mut start: usize) -> usize {
+    let mut called_at: HashMap<&str, usize> = HashMap::new();
+    for (at, stored) in history.iter().enumerate() {
+        if let Some(id) = call_id(stored) {
+            called_at.insert(id, at);
+        }
+        let call = output_id(stored).and_then(|id| called_at.get(id));
+        if at >= start && call.is_some_and(|call| *call < start) {
+            start = at + 1;
         }
     }
-    last
+    start
 }
 
 /// Indices of outputs that answer no call before them.
@@ -131,6 +132,26 @@ fn orphan_outputs(history: &[StoredItem]) -> HashSet<usize> {
         }
     }
     orphans
+}
+
+/// Indices of calls that no later output answers, of the history or of the new items: the model was
+/// cut off, or the caller went on without answering. Providers refuse such a history.
+fn unanswered_calls(history: &[StoredItem], input: &[ItemContent]) -> HashSet<usize> {
+    let mut answered: HashSet<&str> = input
+        .iter()
+        .filter_map(|content| match content {
+            ItemContent::FunctionCallOutput(output) => Some(output.call_id.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut unanswered = HashSet::new();
+    for (at, stored) in history.iter().enumerate().rev() {
+        answered.extend(output_id(stored));
+        if call_id(stored).is_some_and(|id| !answered.contains(id)) {
+            unanswered.insert(at);
+        }
+    }
+    unanswered
 }
 
 fn check_new_outputs(

@@ -17,7 +17,7 @@ use actix_web::{
 use loquat_auth::AuthError;
 use loquat_chat::{ChatError, Missing};
 use loquat_context::ContextError;
-use loquat_domain::{Failure, IncompleteReason};
+use loquat_domain::{Failure, FailureCode, IncompleteReason};
 use loquat_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -29,6 +29,9 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// When to try again while this instance is being stopped: by then another one has taken over.
 const AFTER_RESTART: Duration = Duration::from_secs(2);
+
+/// When to try again where a provider asks to slow down: longer than clients wait by themselves.
+const AFTER_THE_RUSH: Duration = Duration::from_secs(5);
 
 /// Why a request is not answered as it was meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -298,7 +301,13 @@ impl From<AuthError> for ApiError {
 impl From<&Failure> for ApiError {
     fn from(failure: &Failure) -> Self {
         let error = Self::new(failure.code.into(), failure.message.clone());
-        if error.code == ErrorCode::Storage { error.retry_after(SOON) } else { error }
+        if error.code == ErrorCode::Storage {
+            error.retry_after(SOON)
+        } else if matches!(failure.code, FailureCode::RateLimitExceeded) {
+            error.retry_after(AFTER_THE_RUSH)
+        } else {
+            error
+        }
     }
 }
 

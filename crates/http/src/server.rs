@@ -13,7 +13,7 @@ use actix_web::{
     body::MessageBody,
     dev::{AppConfig, Response, Service},
 };
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 /// How long the head of a request may take. It fits one packet.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -21,6 +21,11 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a connection may wait for its next request: longer than the 60 s after which common
 /// proxies close theirs, so that it is never we who close one that is just being used.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long a connection may be silent before the other end is asked whether it is still there, and
+/// how long until it is asked again: with the user time-out, one that is not is noticed within 30 s.
+const ASK_AFTER: Duration = Duration::from_secs(10);
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// How a listening socket treats its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +62,10 @@ pub fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpLis
     socket.set_send_buffer_size(options.send_buffer_bytes)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(options.user_timeout))?;
+    // A client that vanished while nothing was sent to it is found only by asking.
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new().with_time(ASK_AFTER).with_interval(ASK_AGAIN_AFTER),
+    )?;
     socket.bind(&address.into())?;
     socket.listen(options.backlog)?;
     socket.set_nonblocking(true)?;

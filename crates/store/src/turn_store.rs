@@ -207,11 +207,13 @@ pub trait TurnStore: Send + Sync + 'static {
     async fn delete_response(&self, scope: &Scope, id: ResponseId) -> Result<(), StoreError>;
 
     /// Up to `limit` turns of all tenants whose lease has run out, oldest first. For recovery
-    /// only: it ends each of them by [`TurnStore::finish_turn`].
+    /// only: it ends each of them by [`TurnStore::finish_turn`]. One turn must not hold up the
+    /// others: where events cannot be read, those before them count, and a turn whose response
+    /// cannot be read is passed over.
     ///
     /// # Errors
     ///
-    /// None but [`StoreError::Unavailable`], [`StoreError::Corrupt`] and [`StoreError::Internal`].
+    /// None but [`StoreError::Unavailable`] and [`StoreError::Internal`].
     async fn stale_turns(&self, limit: u32) -> Result<Vec<StaleTurn>, StoreError>;
 
     /// Succeeds when the store can be read and written.

@@ -20,9 +20,9 @@ pub(crate) const MODEL_VARIABLE: &str = "OPENAI_MODEL";
 /// The default among OpenAI's models: the newest of the cheap ones.
 const OPENAI_DEFAULT: &str = "gpt-5-mini";
 
-/// OpenAI's models with their context window and longest answer, in tokens, as the model pages of
-/// OpenAI's documentation give them (platform.openai.com/docs/models, 2026). The first two take at
-/// most the difference, 272,000 tokens, as a prompt.
+/// OpenAI's models with their context window and longest answer, in tokens, as public catalogues of
+/// models agree (November 2026). The first two take at most the difference, 272,000 tokens, as a
+/// prompt.
 const OPENAI_MODELS: [(&str, u32, u32); 6] = [
     ("gpt-5", 400_000, 128_000),
     (OPENAI_DEFAULT, 400_000, 128_000),

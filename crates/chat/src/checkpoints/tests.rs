@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use loquat_domain::{EventKind, ResponseId};
 use loquat_store::{MockTurnStore, StoreError};
@@ -36,7 +36,7 @@ fn live_turn(service: &ChatService, stored: bool) -> Arc<LiveTurn> {
         scope: scope(),
         response: ResponseId::from_uuid(new_id()),
         stored,
-        conversation: None,
+        conversation: OnceLock::new(),
         log: Log::new(64 * 1024, stored),
         stop: CancellationToken::new(),
         ended: CancellationToken::new(),

@@ -1,15 +1,15 @@
 //! The start: history, prompt, commit; and the provider's call beside the commit.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use futures::future::BoxFuture;
+use futures::{FutureExt as _, future::BoxFuture};
 use loquat_context::{Loaded, NewTurn, Prompt, TokenCounter, Window, build, plan};
 use loquat_domain::{ConversationId, Item, RawJson, Response, Settings, Status};
 use loquat_provider::{AnswerStream, ChatRequest, ProviderError};
 use loquat_store::{BeginTurn, Head, History, HistoryStart, Place, StoreError, TurnHome};
 
 use super::Run;
-use crate::{ChatError, Missing, Target, TurnRequest, service::Inner};
+use crate::{ChatError, Missing, Target, TurnRequest, live::LiveTurn, service::Inner};
 
 /// How often a start is tried again when the conversation moved on between reading and writing.
 const ATTEMPTS: u32 = 3;
@@ -25,13 +25,25 @@ pub(super) struct Begun {
 /// A provider's call that was started beside the commit.
 pub(super) enum Opening {
     /// The provider has not answered yet.
-    Pending(BoxFuture<'static, Result<AnswerStream, ProviderError>>),
+    Pending(BoxFuture<'static, Result<AnswerStream, Refused>>),
     /// The provider has accepted or refused.
-    Answered(Result<AnswerStream, ProviderError>),
+    Answered(Result<AnswerStream, Refused>),
+}
+
+/// Why there is no answer.
+pub(super) enum Refused {
+    /// The provider said why.
+    Error(ProviderError),
+    /// The provider panicked. Caught, because the commit beside it must not be dropped.
+    Panic,
 }
 
 impl Run {
-    pub(super) async fn begin(&self, request: TurnRequest) -> Result<Begun, ChatError> {
+    pub(super) async fn begin(
+        &self,
+        request: TurnRequest,
+        live: &LiveTurn,
+    ) -> Result<Begun, ChatError> {
         let limit = request.settings.max_output_tokens.unwrap_or(u32::MAX);
         let reserved_output = limit.min(self.model.max_output_tokens);
         let counter = &self.inner.counter;
@@ -54,7 +66,7 @@ impl Run {
             );
             let prompt =
                 build(&need, loaded, request.input.clone(), counter).map_err(ChatError::Context)?;
-            match self.commit(&request, reserved_output, head, &input, prompt).await {
+            match self.commit(&request, reserved_output, head, &input, prompt, live).await {
                 Err(ChatError::Store(StoreError::Conflict)) if attempt < ATTEMPTS => attempt += 1,
                 result => return result,
             }
@@ -90,6 +102,7 @@ impl Run {
         head: Option<Head>,
         input: &[Item],
         prompt: Prompt,
+        live: &LiveTurn,
     ) -> Result<Begun, ChatError> {
         let receipt = serde_json::to_string(&prompt.receipt).map_err(|_| ChatError::Internal)?;
         let input_tokens = prompt.receipt.used;
@@ -102,10 +115,18 @@ impl Run {
             input: prompt.input,
         };
         let provider = Arc::clone(&self.model.provider);
-        let mut opening = Opening::Pending(Box::pin(async move { provider.start(chat).await }));
+        let call = AssertUnwindSafe(async move { provider.start(chat).await }).catch_unwind();
+        let mut opening = Opening::Pending(Box::pin(async move {
+            call.await.map_or(Err(Refused::Panic), |answered| answered.map_err(Refused::Error))
+        }));
 
         let home = self.home(request.target, head);
-        let response = Arc::new(self.response(request, listed(&home, head)));
+        let conversation = listed(&home, head);
+        if let Some(id) = conversation {
+            // Known before the commit, so that a deletion cannot pass between the two unseen.
+            live.conversation.get_or_init(|| id);
+        }
+        let response = Arc::new(self.response(request, conversation));
         if request.store {
             let begin = BeginTurn {
                 response: response.as_ref().clone(),

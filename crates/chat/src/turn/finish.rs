@@ -57,14 +57,15 @@ impl Run {
     async fn store_end(&self, mut ended: Ended) -> Ended {
         // The `error` event of a failure comes before the last one.
         let still_to_come = if matches!(ended.response.status, Status::Failed(_)) { 2 } else { 1 };
-        let finish = FinishTurn {
-            response: ended.response.clone(),
-            output: ended.output.iter().map(|item| item.as_ref().clone()).collect(),
-            last_sequence: self.log.last_sequence() + still_to_come,
-        };
+        let last_sequence = self.log.last_sequence() + still_to_come;
         let mut pauses = PAUSES.iter();
         loop {
-            match self.inner.ports.turns.finish_turn(&self.scope, finish.clone()).await {
+            let finish = FinishTurn {
+                response: ended.response.clone(),
+                output: ended.output.iter().map(|item| item.as_ref().clone()).collect(),
+                last_sequence,
+            };
+            match self.inner.ports.turns.finish_turn(&self.scope, finish).await {
                 Ok(()) => break,
                 Err(StoreError::NotFound) => {
                     // Deleted while it ran: there is nothing left to say about it.

@@ -6,7 +6,10 @@ use futures::StreamExt as _;
 use loquat_domain::{EventKind, Failure, FailureCode, IncompleteReason, Response, Status, Usage};
 use loquat_provider::{AnswerStream, FinishReason, ProviderError, ProviderEvent};
 
-use super::{Run, Started, begin::Opening};
+use super::{
+    Run, Started,
+    begin::{Opening, Refused},
+};
 use crate::transcript::Transcript;
 
 /// How an answer came to its end.
@@ -62,7 +65,7 @@ impl Run {
         started: &mut Started,
     ) -> Result<AnswerStream, Outcome> {
         let mut call = match opening {
-            Opening::Answered(answered) => return answered.map_err(|error| refused(&error)),
+            Opening::Answered(answered) => return answered.map_err(refused),
             Opening::Pending(call) => call,
         };
         let grace = tokio::time::sleep(self.inner.limits.acceptance_grace);
@@ -70,7 +73,7 @@ impl Run {
         loop {
             tokio::select! {
                 biased;
-                answered = &mut call => return answered.map_err(|error| refused(&error)),
+                answered = &mut call => return answered.map_err(refused),
                 status = self.stopped() => return Err(Outcome::of(status)),
                 () = tokio::time::sleep_until(self.deadline) => return Err(Outcome::timed_out()),
                 () = &mut grace, if !started.is_told() => started.tell(Ok(Arc::clone(response))),
@@ -86,14 +89,16 @@ impl Run {
         let mut finished: Option<FinishReason> = None;
         let mut usage = None;
         loop {
-            if let Some(status) = self.was_stopped() {
+            if finished.is_none()
+                && let Some(status) = self.was_stopped()
+            {
                 return Outcome::of(status);
             }
             let event = match next(&mut answer, interrupted.as_mut()).await {
                 Next::Event(event) => event,
                 Next::End => break,
-                // The model has said all: an error on the way to its usage takes nothing away.
-                Next::Error(_) if finished.is_some() => break,
+                // The model has said all: what happens on the way to its usage takes nothing away.
+                Next::Error(_) | Next::Interrupted(_) if finished.is_some() => break,
                 Next::Error(error) => return broken(&error, transcript),
                 Next::Interrupted(outcome) => return outcome,
             };
@@ -173,9 +178,14 @@ async fn next(
 }
 
 /// A refusal before the answer began.
-fn refused(error: &ProviderError) -> Outcome {
-    log(error);
-    Outcome::of(Status::Failed(failure(error)))
+fn refused(refused: Refused) -> Outcome {
+    match refused {
+        Refused::Error(error) => {
+            log(&error);
+            Outcome::of(Status::Failed(failure(&error)))
+        }
+        Refused::Panic => Outcome::fault(),
+    }
 }
 
 /// An error in the middle of the answer. A broken connection leaves an incomplete answer; anything

@@ -47,10 +47,24 @@ async fn a_turn_whose_reader_does_not_read_can_be_stopped_at_once() {
 
 #[tokio::test]
 async fn an_answer_longer_than_the_limit_ends_as_incomplete_and_frees_the_model() {
-    let limits = Limits { max_answer_bytes: 100, ..Limits::default() };
+    let limits = Limits { max_answer_bytes: 1024, ..Limits::default() };
     let stage = Stage::with_limits(limits);
     let (turn, answer) = stage.turn(says(Target::Nothing, "hi")).await;
-    answer.text(&"x".repeat(101)).await;
+    answer.text(&"x".repeat(1025)).await;
+    answer.unheard().await;
+    let ended = end(turn).await;
+    assert_eq!(ended.response.status, Status::Incomplete(IncompleteReason::MaxOutputTokens));
+}
+
+#[tokio::test]
+async fn an_answer_of_endless_empty_calls_ends_too() {
+    let limits = Limits { max_answer_bytes: 10_000, ..Limits::default() };
+    let stage = Stage::with_limits(limits);
+    let (turn, answer) = stage.turn(says(Target::Nothing, "hi")).await;
+    for index in 0..20 {
+        let (call_id, name) = (format!("call_{index}"), "f".to_owned());
+        answer.say(ProviderEvent::ToolCallStarted { index, call_id, name }).await;
+    }
     answer.unheard().await;
     let ended = end(turn).await;
     assert_eq!(ended.response.status, Status::Incomplete(IncompleteReason::MaxOutputTokens));

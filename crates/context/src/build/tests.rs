@@ -107,6 +107,26 @@ fn an_output_whose_call_was_deleted_is_left_out_by_itself() {
 }
 
 #[test]
+fn a_call_that_was_never_answered_does_not_block_the_conversation() {
+    let entries = [Entry::Said(1), Entry::Call(1, 1), Entry::Call(2, 1), Entry::Output(1, 1)];
+    let prompt = run(&entries, 100, hello()).unwrap();
+    assert_eq!(prompt.input.len(), 4, "the answered call and its output stay");
+    assert_eq!(prompt.receipt.dropped[0].why, "its function call was never answered");
+    assert!(run(&entries, 100, vec![output(2)]).unwrap().receipt.dropped.is_empty());
+}
+
+#[test]
+fn a_history_of_interlocked_calls_is_cut_in_one_pass() {
+    // Each output answers the call before the last one: no cut but the very end separates none.
+    let mut entries = vec![Entry::Call(0, 1)];
+    for at in 1..=200_u8 {
+        entries.extend([Entry::Call(at, 1), Entry::Output(at - 1, 1)]);
+    }
+    let prompt = run(&entries, 400, hello()).unwrap();
+    assert_eq!(prompt.input.len(), 1);
+}
+
+#[test]
 fn a_new_output_needs_its_call_in_the_history() {
     assert!(run(&[Entry::Call(1, 1)], 100, vec![output(1)]).is_ok());
     assert_eq!(
@@ -156,6 +176,23 @@ proptest! {
                 ItemContent::FunctionCall(call) => { calls.insert(call.call_id.clone()); }
                 ItemContent::FunctionCallOutput(output) => {
                     prop_assert!(calls.contains(&output.call_id));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_call_in_a_prompt_is_answered(entries in entries(), budget in 0..2_000_u32) {
+        let prompt = run(&entries, budget, hello()).unwrap();
+        let mut outputs = HashSet::new();
+        for content in prompt.input.iter().rev() {
+            match content {
+                ItemContent::FunctionCallOutput(output) => {
+                    outputs.insert(output.call_id.clone());
+                }
+                ItemContent::FunctionCall(call) => {
+                    prop_assert!(outputs.contains(&call.call_id));
                 }
                 _ => {}
             }

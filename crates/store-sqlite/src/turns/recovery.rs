@@ -21,16 +21,26 @@ pub(crate) fn stale(conn: &mut SqliteConnection, limit: u32) -> Outcome<Vec<Stal
         .select((responses::tenant, responses::user, ResponseRow::as_select()));
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let rows: Vec<(String, String, ResponseRow)> = first_rows(expired, conn, most)?;
-    rows.into_iter().map(|(tenant, user, row)| stale_turn(conn, &tenant, &user, row)).collect()
+    let mut turns = Vec::with_capacity(rows.len());
+    for (tenant, user, row) in rows {
+        let events = events(conn, &tenant, row.id)?;
+        match stale_turn(&tenant, &user, row, events) {
+            Ok(turn) => turns.push(turn),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "a stale turn cannot be read and is passed over");
+            }
+        }
+    }
+    Ok(turns)
 }
 
 fn stale_turn(
-    conn: &mut SqliteConnection,
     tenant: &str,
     user: &str,
     row: ResponseRow,
-) -> Outcome<StaleTurn> {
-    let events = events(conn, tenant, row.id)?;
+    events: Vec<Event>,
+) -> Result<StaleTurn, StoreError> {
     let scope = Scope {
         tenant: TenantId::new(tenant).map_err(|_| StoreError::Corrupt { column: "tenant" })?,
         user: UserId::new(user).map_err(|_| StoreError::Corrupt { column: "user" })?,
@@ -38,7 +48,7 @@ fn stale_turn(
     Ok(StaleTurn { scope, response: Response::try_from(row)?, events })
 }
 
-/// What was checkpointed of a turn, up to the first gap.
+/// What was checkpointed of a turn, up to the first gap or to what cannot be read.
 fn events(conn: &mut SqliteConnection, tenant: &str, response: Key) -> Outcome<Vec<Event>> {
     let runs: Vec<(i64, i64, String)> = response_events::table
         .filter(response_events::tenant.eq(tenant))
@@ -55,7 +65,8 @@ fn events(conn: &mut SqliteConnection, tenant: &str, response: Key) -> Outcome<V
     let mut next = 0;
     for (first, last, run) in runs {
         if first == next {
-            events.extend(decoder.push(&run)?);
+            let Ok(read) = decoder.push(&run) else { break };
+            events.extend(read);
             next = last + 1;
         }
     }
