@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-/// Longest tenant or user name, in bytes. `OpenID` Connect Core 1.0 §2 gives `sub` 255 characters.
+/// Longest tenant or user name, in bytes. OpenID Connect Core 1.0 §2 gives `sub` 255 characters.
 const MAX_NAME_BYTES: usize = 255;
 
 /// The text cannot name a tenant or a user.

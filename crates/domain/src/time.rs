@@ -28,11 +28,4 @@ impl Timestamp {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(micros))
     }
-
-    /// This moment, earlier by `duration`.
-    #[must_use]
-    pub fn minus(self, duration: std::time::Duration) -> Self {
-        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_sub(micros))
-    }
 }

@@ -64,8 +64,10 @@ impl std::fmt::Debug for OpenAiProvider {
 #[async_trait]
 impl ChatProvider for OpenAiProvider {
     async fn start(&self, request: ChatRequest) -> Result<AnswerStream, ProviderError> {
-        let body = request::body(&request, self.dialect)?;
+        let body = request::body(&request, self.dialect)?.into_boxed_slice();
         let uri = self.endpoint.uri(&request.model).ok_or(ProviderError::Rejected { status: 0 })?;
+        // The history is in the body: no second copy while the provider is waited for.
+        drop(request);
         let call = Call { client: Arc::clone(&self.client), uri, body: Bytes::from(body) };
         let mut answer = Box::new(Answer::new(call, self.limits));
         answer.open().await?;

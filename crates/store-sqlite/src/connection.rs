@@ -72,14 +72,14 @@ fn set_up(conn: &mut SqliteConnection, options: &SqliteOptions) -> Result<(), Fa
     // synchronous: a commit means durable, also when the power fails.
     // mmap_size: a read fault of a mapped file would be a signal that ends the process; of a file
     // that is read, it is an error of one call.
-    // cache_size: 4 MiB a connection, the inner pages of some millions of items.
+    // cache_size: 1 MiB a connection, the inner pages of a million items; the system caches the rest.
     // journal_size_limit: one large deletion does not keep the log large for ever.
     conn.batch_execute(
         "PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
          PRAGMA mmap_size = 0;
-         PRAGMA cache_size = -4096;
+         PRAGMA cache_size = -1024;
          PRAGMA journal_size_limit = 67108864;",
     )?;
     Ok(())
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(pragma(conn, "synchronous", "synchronous"), 2, "not FULL");
         assert_eq!(pragma(conn, "foreign_keys", "foreign_keys"), 1);
         assert_eq!(pragma(conn, "temp_store", "temp_store"), 2, "not MEMORY");
-        assert_eq!(pragma(conn, "cache_size", "cache_size"), -4096);
+        assert_eq!(pragma(conn, "cache_size", "cache_size"), -1024);
         assert_eq!(pragma(conn, "journal_size_limit", "journal_size_limit"), 64 << 20);
     }
 }

@@ -288,6 +288,8 @@ fn environment(command: &mut Command, directory: &Path, address: &str) {
         .env("LOQUAT_LISTEN", address)
         .env("LOQUAT_HTTP_WORKERS", "1")
         .env("LOQUAT_RUNTIME_THREADS", "1")
+        // As docs/performance.md advises: glibc's arenas are of use on many cores only.
+        .env("MALLOC_ARENA_MAX", "2")
         .env("LOQUAT_LOG", "warn");
 }
 
