@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ConversationId, Timestamp, check_text};
+use crate::{ConversationId, ItemId, ItemKind, Timestamp, check_text};
 
 /// A tree of items with one active branch, owned by a user of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,21 @@ pub struct Conversation {
     /// When it was made.
     pub created_at: Timestamp,
     /// When its items or its own fields last changed.
+    pub updated_at: Timestamp,
+}
+
+/// One of the lines from a conversation's root to an item that nothing follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Branch {
+    /// Its last item.
+    pub leaf: ItemId,
+    /// The kind of its last item.
+    pub leaf_kind: ItemKind,
+    /// How many items there are on the way from the root to the leaf, both included.
+    pub size: u64,
+    /// True for the branch that the conversation shows and continues.
+    pub active: bool,
+    /// When its last item was made.
     pub updated_at: Timestamp,
 }
 

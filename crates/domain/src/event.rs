@@ -24,7 +24,10 @@ pub struct Event {
 pub enum EventKind {
     /// The turn was accepted and its input stored. Always the first event.
     Created,
-    /// The model is at work. Always the second event.
+    /// The turn waits for a place among those that are at work: the second event of a turn in the
+    /// background, and of no other.
+    Queued,
+    /// The model is at work.
     InProgress,
     /// An output item begins.
     ItemAdded {

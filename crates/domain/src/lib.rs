@@ -8,6 +8,7 @@
 mod conversation;
 mod event;
 mod id;
+mod idempotency;
 mod item;
 mod page;
 mod response;
@@ -16,9 +17,10 @@ mod text;
 mod time;
 mod usage;
 
-pub use conversation::{Conversation, Metadata, MetadataError, Title, TitleError};
+pub use conversation::{Branch, Conversation, Metadata, MetadataError, Title, TitleError};
 pub use event::{Ended, Event, EventKind, ItemStart, StreamKind};
 pub use id::{ConversationId, ItemId, ParseIdError, ResponseId};
+pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError};
 pub use item::{
     FunctionCall, FunctionCallOutput, ImageDetail, Item, ItemContent, ItemKind, ItemStatus,
     Message, Part, Phase, Reasoning, Role, StoredItem,

@@ -22,6 +22,8 @@ pub struct Response {
     pub settings: Settings,
     /// The caller's own key-value pairs.
     pub metadata: Metadata,
+    /// True when it goes on whoever reads it, and may wait in a queue before it begins.
+    pub background: bool,
     /// Where it stands.
     pub status: Status,
     /// What it used, once that is known.
@@ -35,6 +37,8 @@ pub struct Response {
 /// Where a response stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
+    /// It waits for a place among the background responses that are at work.
+    Queued,
     /// The model is at work.
     InProgress,
     /// The model said that it was done, and all of it is stored.
@@ -51,6 +55,7 @@ impl Status {
     /// The status on the wire and in a column.
     pub const fn as_str(&self) -> &'static str {
         match self {
+            Self::Queued => "queued",
             Self::InProgress => "in_progress",
             Self::Completed => "completed",
             Self::Incomplete(_) => "incomplete",
@@ -61,7 +66,7 @@ impl Status {
 
     /// True once nothing more will come.
     pub const fn is_terminal(&self) -> bool {
-        !matches!(self, Self::InProgress)
+        !matches!(self, Self::Queued | Self::InProgress)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use loquat_domain::{
-    Conversation, ConversationId, Item, ItemId, Metadata, Page, PageRequest, Scope, StoredItem,
-    Timestamp, Title,
+    Branch, Conversation, ConversationId, Item, ItemId, Metadata, Page, PageRequest, Scope,
+    StoredItem, Timestamp, Title,
 };
 
-use crate::StoreError;
+use crate::{Once, StoreError};
 
 /// What of a conversation shall change; `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,12 +43,14 @@ pub trait ConversationStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] when an id is taken in the tenant.
+    /// [`StoreError::Done`] when it was made before; [`StoreError::Conflict`] when an id is taken in
+    /// the tenant.
     async fn create_conversation(
         &self,
         scope: &Scope,
         conversation: Conversation,
         items: Vec<Item>,
+        once: Option<Once>,
     ) -> Result<(), StoreError>;
 
     /// Looks a conversation up.
@@ -128,6 +130,7 @@ pub trait ConversationStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
+    /// [`StoreError::Done`] when they were appended before, whatever has become of the conversation;
     /// [`StoreError::NotFound`]; [`StoreError::Locked`] while a turn is running;
     /// [`StoreError::Conflict`] when an id is taken.
     async fn append_items(
@@ -136,6 +139,7 @@ pub trait ConversationStore: Send + Sync + 'static {
         conversation: ConversationId,
         items: Vec<Item>,
         now: Timestamp,
+        once: Option<Once>,
     ) -> Result<(), StoreError>;
 
     /// Deletes one item. What followed it follows its predecessor then; other items keep their
@@ -151,4 +155,31 @@ pub trait ConversationStore: Send + Sync + 'static {
         item: ItemId,
         now: Timestamp,
     ) -> Result<Conversation, StoreError>;
+
+    /// One page of a conversation's branches, by the ids of their leaves: the active one, and one
+    /// for each other item that nothing follows.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`]; [`StoreError::CursorNotFound`] when `after` is no branch's leaf.
+    async fn branches(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        page: PageRequest<ItemId>,
+    ) -> Result<Page<Branch>, StoreError>;
+
+    /// Makes a branch the active one and returns it. `updated_at` becomes `now` when it was not.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`] when the conversation has no such branch; [`StoreError::Locked`]
+    /// while a turn is running.
+    async fn activate_branch(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        leaf: ItemId,
+        now: Timestamp,
+    ) -> Result<Branch, StoreError>;
 }

@@ -1,5 +1,7 @@
 //! How a store fails.
 
+use crate::Earlier;
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a store call failed. After an error nothing has changed.
@@ -20,6 +22,9 @@ pub enum StoreError {
     /// The conversation has moved on since it was read, or the id is taken. Read again.
     #[error("the conversation has changed since it was read")]
     Conflict,
+    /// A request with this key has been done before. This one was not done.
+    #[error("a request with this key has been done before")]
+    Done(Earlier),
     /// Could not be reached in time, or is full; may be tried again.
     #[error("the store is unavailable")]
     Unavailable(#[source] Source),

@@ -8,13 +8,15 @@ use loquat_domain::{
     StoredItem,
 };
 
-use crate::StoreError;
+use crate::{Earlier, Once, StoreError};
 
 /// Where a turn's history ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryStart {
     /// At the active leaf of a listed conversation.
     Conversation(ConversationId),
+    /// At an item of a listed conversation, on whichever branch it is; `None` is before the first.
+    Item(ConversationId, Option<ItemId>),
     /// At the last item of an earlier response, in whichever conversation that is.
     Response(ResponseId),
 }
@@ -28,7 +30,8 @@ pub struct Head {
     pub listed: bool,
     /// The newest item of the history; `None` when there is none yet.
     pub leaf: Option<ItemId>,
-    /// True when the history ends at a response that is still in progress.
+    /// True when a response that has not ended is in the way: the history ends at it, or starts at
+    /// an item of a conversation that it locks.
     pub running: bool,
 }
 
@@ -74,8 +77,11 @@ pub enum Place {
 /// The start of a turn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BeginTurn {
-    /// The response, in progress.
+    /// The response, queued or in progress.
     pub response: Response,
+    /// True for a response that is kept only so that the same request can be answered again: its id
+    /// is unknown to its owner, and it goes when the key is forgotten.
+    pub hidden: bool,
     /// Where it takes place.
     pub home: TurnHome,
     /// The caller's new items, in order.
@@ -84,6 +90,8 @@ pub struct BeginTurn {
     pub receipt: RawJson,
     /// For how long the turn counts as alive without a further sign.
     pub lease: Duration,
+    /// Given when the turn shall take place once, however often it is asked for.
+    pub once: Option<Once>,
 }
 
 /// A sign of life of a running turn, with what it has emitted since the last one.
@@ -93,8 +101,30 @@ pub struct Checkpoint {
     pub scope: Scope,
     /// The turn's response.
     pub response: ResponseId,
+    /// False while the turn waits in a queue.
+    pub at_work: bool,
     /// The new events; `None` when there are none.
     pub log: Option<CheckpointLog>,
+}
+
+/// A turn that was checkpointed and should not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interrupted {
+    /// On whose behalf it runs.
+    pub scope: Scope,
+    /// Its response.
+    pub response: ResponseId,
+    /// Why.
+    pub why: Interruption,
+}
+
+/// Why a turn should not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interruption {
+    /// Its owner asked for that: see [`TurnStore::request_stop`].
+    Stopped,
+    /// It was deleted, or somebody else has ended it: nothing more of it will be stored.
+    Gone,
 }
 
 /// A gap-free run of a turn's events.
@@ -117,6 +147,14 @@ pub struct FinishTurn {
     pub output: Vec<Item>,
     /// Sequence number of the turn's last event.
     pub last_sequence: u64,
+    /// Runs of events that no checkpoint is known to have kept, in order. Together with those that
+    /// have, they are all of the turn's events without its end: neither
+    /// [`EventKind::Failed`](loquat_domain::EventKind::Failed) nor
+    /// [`EventKind::Ended`](loquat_domain::EventKind::Ended), which the response itself tells.
+    pub log: Vec<CheckpointLog>,
+    /// For how long the events can be read after the end, by the store's own clock. Zero drops them
+    /// at once.
+    pub keep_log: Duration,
 }
 
 /// A response as it is kept.
@@ -124,10 +162,30 @@ pub struct FinishTurn {
 pub struct StoredResponse {
     /// The response.
     pub response: Response,
+    /// See [`BeginTurn::hidden`].
+    pub hidden: bool,
     /// The items that it produced, in order; empty while it is in progress.
     pub output: Vec<Item>,
     /// What the context engine kept and dropped, as JSON.
     pub receipt: RawJson,
+}
+
+/// A part of the events that a turn has emitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventLog {
+    /// Runs of events, each beginning where the one before ended.
+    pub runs: Vec<CheckpointLog>,
+    /// `None` while the turn runs.
+    pub end: Option<LogEnd>,
+}
+
+/// What there is of the events of a turn that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogEnd {
+    /// Sequence number of the turn's last event.
+    pub last_sequence: u64,
+    /// False when the events are no longer kept.
+    pub kept: bool,
 }
 
 /// A turn that gave no sign of life for longer than its lease.
@@ -135,13 +193,13 @@ pub struct StoredResponse {
 pub struct StaleTurn {
     /// On whose behalf it ran.
     pub scope: Scope,
-    /// Its response, in progress.
+    /// Its response, queued or in progress.
     pub response: Response,
     /// What it had emitted, as far as that was checkpointed; gap-free from the start.
     pub events: Vec<Event>,
 }
 
-/// Durable home of turns: their start, signs of life, end, and what is left of those that died.
+/// Durable home of turns: their start, signs of life, end, and what they emitted.
 ///
 /// Every method is one atomic step. For another user's or tenant's rows every method behaves
 /// exactly as if they did not exist.
@@ -154,7 +212,7 @@ pub trait TurnStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::NotFound`] when the scope has no such conversation or response.
+    /// [`StoreError::NotFound`] when the scope has no such conversation, item or response.
     async fn history(
         &self,
         scope: &Scope,
@@ -167,21 +225,34 @@ pub trait TurnStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
+    /// [`StoreError::Done`] when the turn was begun before, whatever has become of its place;
     /// [`StoreError::NotFound`] when the conversation or the place is gone, [`StoreError::Locked`]
     /// while another turn runs in a listed conversation, [`StoreError::Conflict`] when the active
     /// leaf is no longer the one of [`Place::Leaf`] or an id is taken.
     async fn begin_turn(&self, scope: &Scope, turn: BeginTurn) -> Result<(), StoreError>;
 
-    /// Extends the leases of running turns and keeps their new events, all in one step. Turns that
-    /// have ended or were deleted are passed over: nothing is brought back to life.
+    /// What a request with this key has done before, if anything.
     ///
     /// # Errors
     ///
     /// None but [`StoreError::Unavailable`] and [`StoreError::Internal`].
-    async fn checkpoint(&self, batch: Vec<Checkpoint>, lease: Duration) -> Result<(), StoreError>;
+    async fn earlier(&self, scope: &Scope, once: &Once) -> Result<Option<Earlier>, StoreError>;
 
-    /// Stores a turn's end: the output items after its input, the terminal status and usage; frees
-    /// the conversation and drops the checkpoints. In a listed conversation the output becomes part
+    /// Extends the leases of running turns and keeps their new events, all in one step; tells which
+    /// of them should not go on. Turns that have ended or were deleted are passed over: nothing is
+    /// brought back to life.
+    ///
+    /// # Errors
+    ///
+    /// None but [`StoreError::Unavailable`] and [`StoreError::Internal`].
+    async fn checkpoint(
+        &self,
+        batch: Vec<Checkpoint>,
+        lease: Duration,
+    ) -> Result<Vec<Interrupted>, StoreError>;
+
+    /// Stores a turn's end: the output items after its input, the terminal status and usage, the
+    /// rest of its events; frees the conversation. In a listed conversation the output becomes part
     /// of the active branch when the turn's input is still its end.
     ///
     /// # Errors
@@ -197,15 +268,44 @@ pub trait TurnStore: Send + Sync + 'static {
     /// [`StoreError::NotFound`].
     async fn response(&self, scope: &Scope, id: ResponseId) -> Result<StoredResponse, StoreError>;
 
+    /// Reads up to `most` runs of a turn's events, from the run that begins with `from` on. Runs
+    /// begin with 0 and where another run ends, and nowhere else. Fewer than `most` runs are all
+    /// that there are so far.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`].
+    async fn events(
+        &self,
+        scope: &Scope,
+        id: ResponseId,
+        from: u64,
+        most: u32,
+    ) -> Result<EventLog, StoreError>;
+
+    /// Asks whoever runs a turn to stop it, and tells whether it is running: its next checkpoint
+    /// hears of it. Nothing happens to one that has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`], also for a hidden response.
+    async fn request_stop(&self, scope: &Scope, id: ResponseId) -> Result<bool, StoreError>;
+
     /// Deletes a response, also while it runs, and frees its conversation. Its items stay where
     /// they belong to a listed conversation or where later items continue them; otherwise they go
     /// with it.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NotFound`].
+    /// [`StoreError::NotFound`], also for a hidden response.
     async fn delete_response(&self, scope: &Scope, id: ResponseId) -> Result<(), StoreError>;
+}
 
+/// What a store has to have done from time to time, whoever's rows it concerns. Any number of
+/// processes may do it at once.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Upkeep: Send + Sync + 'static {
     /// Up to `limit` turns of all tenants whose lease has run out, oldest first. For recovery
     /// only: it ends each of them by [`TurnStore::finish_turn`]. One turn must not hold up the
     /// others: where events cannot be read, those before them count, and a turn whose response
@@ -215,6 +315,14 @@ pub trait TurnStore: Send + Sync + 'static {
     ///
     /// None but [`StoreError::Unavailable`] and [`StoreError::Internal`].
     async fn stale_turns(&self, limit: u32) -> Result<Vec<StaleTurn>, StoreError>;
+
+    /// Forgets what is older than it was to be kept: events of turns that have ended, and keys,
+    /// each with its hidden response. Up to about `limit` of either in one step; returns how many.
+    ///
+    /// # Errors
+    ///
+    /// None but [`StoreError::Unavailable`] and [`StoreError::Internal`].
+    async fn forget_expired(&self, limit: u32) -> Result<u32, StoreError>;
 
     /// Succeeds when the store can be read and written.
     ///

@@ -76,6 +76,7 @@ impl OpenItems {
     ) -> Result<(), StoreError> {
         match step {
             StepJson::Created => emit(EventKind::Created),
+            StepJson::Queued => emit(EventKind::Queued),
             StepJson::InProgress => emit(EventKind::InProgress),
             StepJson::ItemAdded(output, id, start) => {
                 emit(self.begin(output, ItemId::from_uuid(id.0), start.into())?);

@@ -122,6 +122,7 @@ pub(super) struct EventsJson<'a> {
 #[serde(rename_all = "snake_case")]
 pub(super) enum StepJson<'a> {
     Created,
+    Queued,
     InProgress,
     ItemAdded(u32, IdJson, #[serde(borrow)] StartJson<'a>),
     PartAdded(u32, u32, KindJson),
@@ -154,6 +155,7 @@ impl<'a> StepJson<'a> {
     fn of(kind: &'a EventKind) -> Option<Self> {
         Some(match kind {
             EventKind::Created => Self::Created,
+            EventKind::Queued => Self::Queued,
             EventKind::InProgress => Self::InProgress,
             EventKind::ItemAdded { output, id, start } => {
                 Self::ItemAdded(*output, IdJson(id.as_uuid()), start.into())
@@ -249,6 +251,7 @@ mod tests {
         };
         let kinds = vec![
             EventKind::Created,
+            EventKind::Queued,
             EventKind::InProgress,
             EventKind::ItemAdded { output: 0, id, start: ItemStart::Message },
             EventKind::PartAdded { output: 0, id, part: 0, kind: text },
@@ -294,7 +297,7 @@ mod tests {
     }
 
     const EVERY_KIND: &str = concat!(
-        r#"{"v":1,"events":["created","in_progress","#,
+        r#"{"v":1,"events":["created","queued","in_progress","#,
         r#"{"item_added":[0,"00000000000000000000000000000001","message"]},"#,
         r#"{"part_added":[0,0,"text"]},"#,
         r#"{"delta":[0,0,"text",["Hel","lo"]]},"#,
@@ -329,6 +332,7 @@ mod tests {
             model: "echo".to_owned(),
             settings: Settings::default(),
             metadata: Metadata::default(),
+            background: false,
             status: Status::Completed,
             usage: None,
             created_at: Timestamp::from_micros(0),

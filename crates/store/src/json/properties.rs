@@ -242,7 +242,9 @@ fn turn() -> impl Strategy<Value = Vec<Event>> {
         .prop_map(|(code, message)| EventKind::Failed(Failure { code, message }));
     (vec((item(), output()), 0..4), option::of(failure)).prop_map(|(items, failure)| {
         let outputs = (0..).zip(&items).flat_map(|(n, (item, of))| item_events(n, item, of));
-        let kinds = [EventKind::Created, EventKind::InProgress].into_iter().chain(outputs);
+        let kinds = [EventKind::Created, EventKind::Queued, EventKind::InProgress]
+            .into_iter()
+            .chain(outputs);
         let numbered = (0..).zip(kinds.chain(failure));
         numbered.map(|(sequence, kind)| Event { sequence, kind }).collect()
     })

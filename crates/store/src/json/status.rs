@@ -13,7 +13,7 @@ const CORRUPT: StoreError = StoreError::Corrupt { column: "status" };
 /// Writes what [`Status::as_str`] does not say; `None` when it says everything.
 pub fn encode_status_details(status: &Status) -> Option<String> {
     match status {
-        Status::InProgress | Status::Completed | Status::Cancelled => None,
+        Status::Queued | Status::InProgress | Status::Completed | Status::Cancelled => None,
         Status::Incomplete(reason) => {
             Some(write(&IncompleteJson { v: V1, reason: reason.as_str().into() }))
         }
@@ -30,6 +30,7 @@ pub fn encode_status_details(status: &Status) -> Option<String> {
 /// [`StoreError::Corrupt`] when this version cannot read it.
 pub fn decode_status(name: &str, details: Option<&str>) -> Result<Status, StoreError> {
     match (name, details) {
+        ("queued", None) => Ok(Status::Queued),
         ("in_progress", None) => Ok(Status::InProgress),
         ("completed", None) => Ok(Status::Completed),
         ("cancelled", None) => Ok(Status::Cancelled),
@@ -86,6 +87,7 @@ mod tests {
 
     #[test]
     fn each_status_is_written_like_this() {
+        pinned(&Status::Queued, "queued", None);
         pinned(&Status::InProgress, "in_progress", None);
         pinned(&Status::Completed, "completed", None);
         pinned(&Status::Cancelled, "cancelled", None);
