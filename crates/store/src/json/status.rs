@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn an_unknown_name_and_missing_or_unknown_details_are_corrupt() {
         for (name, details) in [
-            ("queued", None),
+            ("paused", None),
             ("completed", Some(r#"{"v":1,"reason":"server_restart"}"#)),
             ("incomplete", None),
             ("incomplete", Some(r#"{"v":1,"reason":"boredom"}"#)),
