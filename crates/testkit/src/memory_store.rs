@@ -1,10 +1,12 @@
-//! Both store ports over maps: small enough to be read at once, complete enough to pass the
+//! All store ports over maps: small enough to be read at once, complete enough to pass the
 //! conformance suite.
 
 mod conversations;
 mod interventions;
+mod keys;
 mod tenant;
 mod turns;
+mod upkeep;
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +25,8 @@ use tenant::Tenant;
 /// The whole notebook in memory.
 ///
 /// It does what the ports promise and nothing else: a test that passes on it and fails on another
-/// store has found a fault in one of them. Leases run on a [`FakeClock`] that only the test moves.
+/// store has found a fault in one of them. Leases and what is kept for a time run on a [`FakeClock`]
+/// that only the test moves.
 ///
 /// [`MemoryStore::fail_next`] and [`MemoryStore::hold_next`] make a chosen call go wrong or wait,
 /// for what only happens between two calls.
@@ -35,7 +38,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store whose leases run on the given clock.
+    /// An empty store that runs on the given clock.
     pub fn with_clock(clock: FakeClock) -> Self {
         Self { clock, ..Self::default() }
     }
@@ -65,7 +68,7 @@ impl MemoryStore {
 struct Tables<'a>(MutexGuard<'a, BTreeMap<TenantId, Tenant>>);
 
 impl Tables<'_> {
-    /// The rows of one tenant. Nothing but recovery looks at more than one.
+    /// The rows of one tenant. Nothing but upkeep looks at more than one.
     fn of(&mut self, tenant: &TenantId) -> &mut Tenant {
         self.0.entry(tenant.clone()).or_default()
     }

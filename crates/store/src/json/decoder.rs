@@ -2,12 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use loquat_domain::{Event, EventKind, Failure, Item, ItemId, ItemStart, StreamKind};
+use loquat_domain::{Event, EventKind, Item, ItemId, ItemStart, StreamKind};
 
 use super::{
     events::{EventsJson, StepJson},
     read,
-    status::failure_code,
 };
 use crate::StoreError;
 
@@ -112,10 +111,6 @@ impl OpenItems {
             StepJson::ItemDone(output, item) => {
                 self.0.remove(&output).ok_or(CORRUPT)?;
                 emit(EventKind::ItemDone { output, item: Arc::new(Item::from(item)) });
-            }
-            StepJson::Failed(code, message) => {
-                let code = failure_code(code).ok_or(CORRUPT)?;
-                emit(EventKind::Failed(Failure { code, message: message.into_owned() }));
             }
         }
         Ok(())

@@ -17,9 +17,9 @@ use super::{
 
 /// Writes a run of a turn's events as they come, for [`EventDecoder`](super::EventDecoder).
 ///
-/// It holds the written text and nothing of the events. [`EventKind::Ended`] is passed over: by
-/// then, the response itself says more.
-#[derive(Debug)]
+/// It holds the written text and nothing of the events. [`EventKind::Failed`] and
+/// [`EventKind::Ended`] are passed over: by then, the response itself says more.
+#[derive(Debug, Clone)]
 pub struct EventEncoder {
     written: String,
     /// The part whose list of pieces is still open at the end of `written`.
@@ -130,7 +130,6 @@ pub(super) enum StepJson<'a> {
     TextDone(u32, u32, KindJson),
     PartDone(u32, u32, KindJson),
     ItemDone(u32, #[serde(borrow)] ItemJson<'a>),
-    Failed(&'a str, #[serde(borrow)] Cow<'a, str>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -173,10 +172,7 @@ impl<'a> StepJson<'a> {
                 Self::PartDone(*output, *part, (*kind).into())
             }
             EventKind::ItemDone { output, item } => Self::ItemDone(*output, item.as_ref().into()),
-            EventKind::Failed(failure) => {
-                Self::Failed(failure.code.as_str(), (&failure.message).into())
-            }
-            EventKind::Ended(_) => return None,
+            EventKind::Failed(_) | EventKind::Ended(_) => return None,
         })
     }
 }
@@ -287,10 +283,6 @@ mod tests {
                 text: "{\"a\":".into(),
                 name: "f".into(),
             },
-            EventKind::Failed(Failure {
-                code: FailureCode::ProviderIdleTimeout,
-                message: "too slow".to_owned(),
-            }),
         ];
         let numbered = (0..).zip(kinds);
         numbered.map(|(sequence, kind)| Event { sequence, kind }).collect()
@@ -309,8 +301,7 @@ mod tests {
         r#""status":"completed","tokens":5,"created_at":-2}]},"#,
         r#"{"item_added":[1,"00000000000000000000000000000002",{"function_call":["c1","f"]}]},"#,
         r#"{"delta":[1,0,"arguments",["{\"a\":"]]},"#,
-        r#"{"text_done":[1,0,"arguments"]},"#,
-        r#"{"failed":["provider_idle_timeout","too slow"]}]}"#,
+        r#"{"text_done":[1,0,"arguments"]}]}"#,
     );
 
     #[test]
@@ -324,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_event_is_passed_over() {
+    fn the_end_is_passed_over() {
         let response = Response {
             id: response_id(),
             conversation: None,
@@ -339,7 +330,11 @@ mod tests {
             completed_at: None,
         };
         let ended = EventKind::Ended(Arc::new(Ended { response, output: Vec::new() }));
-        let events = [Event { sequence: 2, kind: ended }];
+        let failed = EventKind::Failed(Failure {
+            code: FailureCode::ProviderIdleTimeout,
+            message: "too slow".to_owned(),
+        });
+        let events = [Event { sequence: 2, kind: failed }, Event { sequence: 3, kind: ended }];
         assert_eq!(encode_events(&events), r#"{"v":1,"events":[]}"#);
     }
 
@@ -350,7 +345,7 @@ mod tests {
             r#"{"item_done":[0,{"id":"00000000000000000000000000000001","content":{"reasoning":{"text":""}},"status":"completed","tokens":0,"created_at":0}]}"#,
             r#"{"item_added":[0,"00000000000000000000000000000001","message"]},{"item_added":[0,"00000000000000000000000000000002","message"]}"#,
             r#"{"item_added":[0,"00000000000000000000000000000001","message"]},{"text_done":[0,0,"text"]},{"delta":[0,0,"text",["late"]]}"#,
-            r#"{"failed":["bad_mood","?"]}"#,
+            r#"{"failed":["server_error","?"]}"#,
             r#"{"item_added":[0,"1","poem"]}"#,
             r#""ended""#,
         ] {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use loquat_domain::{
-    Event, EventKind, Failure, FailureCode, FunctionCall, FunctionCallOutput, ImageDetail, Item,
-    ItemContent, ItemId, ItemStart, ItemStatus, Message, Metadata, Part, Phase, RawJson, Reasoning,
-    ReasoningEffort, ResponseId, Role, Sampling, Settings, StreamKind, TextFormat, Timestamp, Tool,
-    ToolChoice, Truncation, Usage,
+    Event, EventKind, FunctionCall, FunctionCallOutput, ImageDetail, Item, ItemContent, ItemId,
+    ItemStart, ItemStatus, Message, Metadata, Part, Phase, RawJson, Reasoning, ReasoningEffort,
+    ResponseId, Role, Sampling, Settings, StreamKind, TextFormat, Timestamp, Tool, ToolChoice,
+    Truncation, Usage,
 };
 use proptest::{collection::vec, option, prelude::*};
 use uuid::Uuid;
@@ -236,17 +236,14 @@ fn item() -> impl Strategy<Value = Item> {
     )
 }
 
-/// The events of a whole turn but its last one.
+/// The events of a whole turn but those of its end.
 fn turn() -> impl Strategy<Value = Vec<Event>> {
-    let failure = (prop::sample::select(FailureCode::ALL.to_vec()), text())
-        .prop_map(|(code, message)| EventKind::Failed(Failure { code, message }));
-    (vec((item(), output()), 0..4), option::of(failure)).prop_map(|(items, failure)| {
+    vec((item(), output()), 0..4).prop_map(|items| {
         let outputs = (0..).zip(&items).flat_map(|(n, (item, of))| item_events(n, item, of));
         let kinds = [EventKind::Created, EventKind::Queued, EventKind::InProgress]
             .into_iter()
             .chain(outputs);
-        let numbered = (0..).zip(kinds.chain(failure));
-        numbered.map(|(sequence, kind)| Event { sequence, kind }).collect()
+        (0..).zip(kinds).map(|(sequence, kind)| Event { sequence, kind }).collect()
     })
 }
 

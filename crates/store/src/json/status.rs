@@ -70,7 +70,7 @@ fn incomplete_reason(name: &str) -> Option<IncompleteReason> {
 }
 
 /// The failure code of that name.
-pub(super) fn failure_code(name: &str) -> Option<FailureCode> {
+fn failure_code(name: &str) -> Option<FailureCode> {
     FailureCode::ALL.into_iter().find(|code| code.as_str() == name)
 }
 

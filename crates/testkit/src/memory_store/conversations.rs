@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use loquat_domain::{
-    Conversation, ConversationId, Item, ItemId, Order, Page, PageRequest, Scope, StoredItem,
-    Timestamp,
+    Branch, Conversation, ConversationId, Item, ItemId, Order, Page, PageRequest, Scope,
+    StoredItem, Timestamp,
 };
-use loquat_store::{Archived, ConversationPatch, ConversationStore, StoreError};
+use loquat_store::{Archived, ConversationPatch, ConversationStore, Made, Once, StoreError};
 
 use super::{MemoryStore, StoreCall};
 
@@ -16,13 +16,17 @@ impl ConversationStore for MemoryStore {
         scope: &Scope,
         conversation: Conversation,
         items: Vec<Item>,
+        once: Option<Once>,
     ) -> Result<(), StoreError> {
         let mut tables = self.enter(StoreCall::CreateConversation).await?;
+        let now = self.clock.now();
         let tenant = tables.of(&scope.tenant);
+        tenant.check_not_done(&scope.user, once.as_ref(), now)?;
         tenant.check_new(&items)?;
         let id = conversation.id;
         tenant.add_conversation(&scope.user, conversation, true)?;
         tenant.extend_active_branch(id, items);
+        tenant.remember(&scope.user, once, Made::Conversation(id), now);
         Ok(())
     }
 
@@ -124,12 +128,16 @@ impl ConversationStore for MemoryStore {
         conversation: ConversationId,
         items: Vec<Item>,
         now: Timestamp,
+        once: Option<Once>,
     ) -> Result<(), StoreError> {
         let mut tables = self.enter(StoreCall::AppendItems).await?;
         let tenant = tables.of(&scope.tenant);
+        tenant.check_not_done(&scope.user, once.as_ref(), self.clock.now())?;
         tenant.check_unlocked(tenant.listed(&scope.user, conversation)?, self.clock.now())?;
         tenant.check_new(&items)?;
+        let made = Made::Items(conversation, items.iter().map(|item| item.id).collect());
         tenant.extend_active_branch(conversation, items);
+        tenant.remember(&scope.user, once, made, self.clock.now());
         tenant.listed_mut(&scope.user, conversation)?.conversation.updated_at = now;
         Ok(())
     }
@@ -149,6 +157,41 @@ impl ConversationStore for MemoryStore {
         let row = tenant.listed_mut(&scope.user, conversation)?;
         row.conversation.updated_at = now;
         Ok(row.conversation.clone())
+    }
+
+    async fn branches(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        page: PageRequest<ItemId>,
+    ) -> Result<Page<Branch>, StoreError> {
+        let mut tables = self.enter(StoreCall::Branches).await?;
+        let tenant = tables.of(&scope.tenant);
+        tenant.listed(&scope.user, conversation)?;
+        let branches = tenant.branches(conversation);
+        let following = following(branches.iter().collect(), |branch| branch.leaf, page)?;
+        Ok(Page::from_read_ahead(following.copied().collect(), page.limit))
+    }
+
+    async fn activate_branch(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        leaf: ItemId,
+        now: Timestamp,
+    ) -> Result<Branch, StoreError> {
+        let mut tables = self.enter(StoreCall::ActivateBranch).await?;
+        let tenant = tables.of(&scope.tenant);
+        tenant.check_unlocked(tenant.listed(&scope.user, conversation)?, self.clock.now())?;
+        let branches = tenant.branches(conversation);
+        let branch = branches.into_iter().find(|branch| branch.leaf == leaf);
+        let branch = branch.ok_or(StoreError::NotFound)?;
+        if !branch.active {
+            let row = tenant.listed_mut(&scope.user, conversation)?;
+            row.leaf = Some(leaf);
+            row.conversation.updated_at = now;
+        }
+        Ok(Branch { active: true, ..branch })
     }
 }
 

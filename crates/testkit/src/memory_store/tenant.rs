@@ -1,18 +1,21 @@
-//! The rows of one tenant, and what both ports do with them.
+//! The rows of one tenant, and what all ports do with them.
 
-use std::collections::{HashMap, HashSet, hash_map::Entry};
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
 
 use loquat_domain::{
-    Conversation, ConversationId, Event, Item, ItemId, RawJson, Response, ResponseId, StoredItem,
-    Timestamp, UserId,
+    Branch, Conversation, ConversationId, Event, Item, ItemId, RawJson, Response, ResponseId,
+    StoredItem, Timestamp, UserId,
 };
 use loquat_store::{CheckpointLog, StoreError, json::EventDecoder};
+
+use super::keys::{KeyName, KeyRow};
 
 #[derive(Debug, Default)]
 pub(super) struct Tenant {
     pub(super) conversations: HashMap<ConversationId, ConversationRow>,
     pub(super) items: HashMap<ItemId, ItemRow>,
     pub(super) responses: HashMap<ResponseId, ResponseRow>,
+    pub(super) keys: HashMap<KeyName, KeyRow>,
 }
 
 #[derive(Debug)]
@@ -38,14 +41,24 @@ pub(super) struct ResponseRow {
     pub(super) user: UserId,
     pub(super) conversation: ConversationId,
     pub(super) response: Response,
+    pub(super) hidden: bool,
+    pub(super) stop_requested: bool,
     pub(super) receipt: RawJson,
     /// The response's last item: of its input while it runs, of its output afterwards; the place
     /// that it continues while it has neither.
     pub(super) leaf: Option<ItemId>,
     pub(super) output: Vec<ItemId>,
     pub(super) lease_until: Timestamp,
-    /// Every run of events that was checkpointed.
-    pub(super) log: Vec<CheckpointLog>,
+    /// The runs of events that were stored, by their beginning.
+    pub(super) log: BTreeMap<u64, CheckpointLog>,
+    /// Once the turn has ended.
+    pub(super) end: Option<TurnEnd>,
+}
+
+#[derive(Debug)]
+pub(super) struct TurnEnd {
+    pub(super) last_sequence: u64,
+    pub(super) log_until: Timestamp,
 }
 
 impl ResponseRow {
@@ -53,19 +66,28 @@ impl ResponseRow {
         !self.response.status.is_terminal()
     }
 
-    /// What the turn has emitted, as far as it was checkpointed without a gap. A run that came
-    /// twice, because the answer to the first call was lost, counts once, as long as it grew.
+    /// Keeps a run of events. One that came before, because the answer to the first call was lost,
+    /// counts once, as long as it grew.
+    pub(super) fn keep_run(&mut self, run: CheckpointLog) {
+        if self.log.get(&run.first).is_none_or(|kept| kept.last < run.last) {
+            self.log.insert(run.first, run);
+        }
+    }
+
+    /// The stored runs from the one that begins with `from` to the first gap.
+    pub(super) fn runs(&self, from: u64) -> impl Iterator<Item = &CheckpointLog> {
+        // Runs begin with 0 and where another ends: after a gap, none does.
+        let reachable =
+            std::iter::successors(self.log.get(&0), |run| self.log.get(&(run.last + 1)));
+        reachable.skip_while(move |run| run.first != from)
+    }
+
+    /// What the turn has emitted, as far as it was checkpointed without a gap.
     pub(super) fn events(&self) -> Result<Vec<Event>, StoreError> {
         let mut decoder = EventDecoder::new();
         let mut events = Vec::new();
-        let mut next = 0;
-        let run_from = |first| {
-            let runs = self.log.iter().filter(move |run| run.first == first);
-            runs.max_by_key(|run| run.last)
-        };
-        while let Some(run) = run_from(next) {
+        for run in self.runs(0) {
             events.extend(decoder.push(&run.events)?);
-            next = run.last + 1;
         }
         Ok(events)
     }
@@ -126,6 +148,16 @@ impl Tenant {
         self.responses.get(&id).filter(|row| row.user == *user).ok_or(StoreError::NotFound)
     }
 
+    /// A response whose id its owner has been told.
+    pub(super) fn known_response(
+        &self,
+        user: &UserId,
+        id: ResponseId,
+    ) -> Result<&ResponseRow, StoreError> {
+        self.response(user, id)
+            .and_then(|row| (!row.hidden).then_some(row).ok_or(StoreError::NotFound))
+    }
+
     pub(super) fn item(
         &self,
         conversation: ConversationId,
@@ -141,6 +173,28 @@ impl Tenant {
     pub(super) fn branch(&self, leaf: Option<ItemId>) -> impl Iterator<Item = &ItemRow> {
         let row = |id: Option<ItemId>| id.and_then(|id| self.items.get(&id));
         std::iter::successors(row(leaf), move |item| row(item.parent))
+    }
+
+    /// A conversation's branches by the ids of their leaves: the active one, and one for each other
+    /// item that nothing follows.
+    pub(super) fn branches(&self, conversation: ConversationId) -> Vec<Branch> {
+        let rows = || self.items.values().filter(|row| row.conversation == conversation);
+        let followed: HashSet<ItemId> = rows().filter_map(|row| row.parent).collect();
+        let active = self.conversations.get(&conversation).and_then(|row| row.leaf);
+        let ends = rows()
+            .map(|row| &row.stored.item)
+            .filter(|item| active == Some(item.id) || !followed.contains(&item.id));
+        let mut branches: Vec<Branch> = ends
+            .map(|item| Branch {
+                leaf: item.id,
+                leaf_kind: item.content.kind(),
+                size: u64::try_from(self.branch(Some(item.id)).count()).unwrap_or(u64::MAX),
+                active: active == Some(item.id),
+                updated_at: item.created_at,
+            })
+            .collect();
+        branches.sort_by_key(|branch| branch.leaf);
+        branches
     }
 
     /// The turn that holds the conversation's lock or held it last, while it runs.
@@ -228,6 +282,12 @@ impl Tenant {
     fn is_continued(&self, id: ItemId) -> bool {
         self.items.values().any(|later| later.parent == Some(id))
             || self.responses.values().any(|response| response.leaf == Some(id))
+    }
+
+    /// True when something is in a conversation.
+    pub(super) fn is_used(&self, id: ConversationId) -> bool {
+        self.items.values().any(|row| row.conversation == id)
+            || self.responses.values().any(|row| row.conversation == id)
     }
 
     /// Takes a conversation away with everything below it.

@@ -1,17 +1,17 @@
 //! The work of producing an answer.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
-use loquat_domain::{Response, ResponseId, Scope};
+use loquat_domain::{Response, ResponseId, Scope, Status, Timestamp};
 use loquat_store::{
-    BeginTurn, Checkpoint, FinishTurn, Head, History, HistoryStart, Place, StaleTurn, StoreError,
-    StoredResponse, TurnHome, TurnStore,
+    BeginTurn, Checkpoint, Earlier, EventLog, FinishTurn, Head, History, HistoryStart, Interrupted,
+    Interruption, LogEnd, Made, Once, Place, StoreError, StoredResponse, TurnHome, TurnStore,
 };
 
 use super::{
     MemoryStore, StoreCall,
-    tenant::{ResponseRow, Tenant},
+    tenant::{ResponseRow, Tenant, TurnEnd},
 };
 
 #[async_trait]
@@ -24,7 +24,7 @@ impl TurnStore for MemoryStore {
     ) -> Result<History, StoreError> {
         let mut tables = self.enter(StoreCall::History).await?;
         let tenant = tables.of(&scope.tenant);
-        let head = tenant.head(scope, start)?;
+        let head = tenant.head(scope, start, self.clock.now())?;
         let mut items = Vec::new();
         let mut tokens = 0;
         let mut next = head.leaf;
@@ -43,7 +43,8 @@ impl TurnStore for MemoryStore {
         let mut tables = self.enter(StoreCall::BeginTurn).await?;
         let now = self.clock.now();
         let tenant = tables.of(&scope.tenant);
-        let BeginTurn { response, home, input, receipt, lease } = turn;
+        let BeginTurn { response, hidden, home, input, receipt, lease, once } = turn;
+        tenant.check_not_done(&scope.user, once.as_ref(), now)?;
         let parent = match &home {
             TurnHome::New { .. } => None,
             TurnHome::Existing { id, place } => {
@@ -81,28 +82,50 @@ impl TurnStore for MemoryStore {
         let row = ResponseRow {
             user: scope.user.clone(),
             conversation,
+            hidden,
+            stop_requested: false,
             receipt,
             leaf,
             output: Vec::new(),
             lease_until: now.plus(lease),
-            log: Vec::new(),
+            log: BTreeMap::new(),
+            end: None,
             response,
         };
+        tenant.remember(&scope.user, once, Made::Response(row.response.id), now);
         tenant.responses.insert(row.response.id, row);
         Ok(())
     }
 
-    async fn checkpoint(&self, batch: Vec<Checkpoint>, lease: Duration) -> Result<(), StoreError> {
+    async fn earlier(&self, scope: &Scope, once: &Once) -> Result<Option<Earlier>, StoreError> {
+        let mut tables = self.enter(StoreCall::Earlier).await?;
+        Ok(tables.of(&scope.tenant).earlier(&scope.user, once, self.clock.now()).cloned())
+    }
+
+    async fn checkpoint(
+        &self,
+        batch: Vec<Checkpoint>,
+        lease: Duration,
+    ) -> Result<Vec<Interrupted>, StoreError> {
         let mut tables = self.enter(StoreCall::Checkpoint).await?;
         let lease_until = self.clock.now().plus(lease);
-        for Checkpoint { scope, response, log } in batch {
+        let mut interrupted = Vec::new();
+        for Checkpoint { scope, response, at_work, log } in batch {
             let row = tables.of(&scope.tenant).responses.get_mut(&response);
-            if let Some(row) = row.filter(|row| row.user == scope.user && row.is_running()) {
-                row.lease_until = lease_until;
-                row.log.extend(log);
+            let row = row.filter(|row| row.user == scope.user && row.is_running());
+            let why = match &row {
+                None => Some(Interruption::Gone),
+                Some(row) => row.stop_requested.then_some(Interruption::Stopped),
+            };
+            interrupted.extend(why.map(|why| Interrupted { scope, response, why }));
+            let Some(row) = row else { continue };
+            row.lease_until = lease_until;
+            log.into_iter().for_each(|run| row.keep_run(run));
+            if at_work {
+                row.response.status = Status::InProgress;
             }
         }
-        Ok(())
+        Ok(interrupted)
     }
 
     async fn finish_turn(&self, scope: &Scope, turn: FinishTurn) -> Result<(), StoreError> {
@@ -132,7 +155,9 @@ impl TurnStore for MemoryStore {
             row.response = Response { status, usage, completed_at, ..row.response.clone() };
             row.leaf = leaf;
             row.output = output;
-            row.log.clear();
+            turn.log.into_iter().for_each(|run| row.keep_run(run));
+            let log_until = self.clock.now().plus(turn.keep_log);
+            row.end = Some(TurnEnd { last_sequence: turn.last_sequence, log_until });
         }
         Ok(())
     }
@@ -144,55 +169,71 @@ impl TurnStore for MemoryStore {
         let output = row.output.iter().filter_map(|id| tenant.items.get(id));
         Ok(StoredResponse {
             response: row.response.clone(),
+            hidden: row.hidden,
             output: output.map(|row| row.stored.item.clone()).collect(),
             receipt: row.receipt.clone(),
         })
     }
 
+    async fn events(
+        &self,
+        scope: &Scope,
+        id: ResponseId,
+        from: u64,
+        most: u32,
+    ) -> Result<EventLog, StoreError> {
+        let mut tables = self.enter(StoreCall::Events).await?;
+        let row = tables.of(&scope.tenant).response(&scope.user, id)?;
+        let end = row.end.as_ref().map(|end| LogEnd {
+            last_sequence: end.last_sequence,
+            kept: end.log_until > self.clock.now(),
+        });
+        if end.is_some_and(|end| !end.kept) {
+            return Ok(EventLog { runs: Vec::new(), end });
+        }
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Ok(EventLog { runs: row.runs(from).take(most).cloned().collect(), end })
+    }
+
+    async fn request_stop(&self, scope: &Scope, id: ResponseId) -> Result<bool, StoreError> {
+        let mut tables = self.enter(StoreCall::RequestStop).await?;
+        let tenant = tables.of(&scope.tenant);
+        let is_running = tenant.known_response(&scope.user, id)?.is_running();
+        if let Some(row) = tenant.responses.get_mut(&id).filter(|_| is_running) {
+            row.stop_requested = true;
+        }
+        Ok(is_running)
+    }
+
     async fn delete_response(&self, scope: &Scope, id: ResponseId) -> Result<(), StoreError> {
         let mut tables = self.enter(StoreCall::DeleteResponse).await?;
         let tenant = tables.of(&scope.tenant);
-        tenant.response(&scope.user, id)?;
+        tenant.known_response(&scope.user, id)?;
         tenant.remove_response(id);
         Ok(())
-    }
-
-    async fn stale_turns(&self, limit: u32) -> Result<Vec<StaleTurn>, StoreError> {
-        let tables = self.enter(StoreCall::StaleTurns).await?;
-        let now = self.clock.now();
-        let mut stale: Vec<_> = tables
-            .0
-            .iter()
-            .flat_map(|(tenant, rows)| rows.responses.values().map(move |row| (tenant, row)))
-            .filter(|(_, row)| row.is_running() && row.lease_until <= now)
-            .collect();
-        stale.sort_by_key(|(_, row)| (row.lease_until, row.response.created_at));
-        stale.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        stale
-            .into_iter()
-            .map(|(tenant, row)| {
-                let scope = Scope { tenant: tenant.clone(), user: row.user.clone() };
-                Ok(StaleTurn { scope, response: row.response.clone(), events: row.events()? })
-            })
-            .collect()
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.enter(StoreCall::Ping).await.map(drop)
     }
 }
 
 impl Tenant {
     /// Where a history ends.
-    fn head(&self, scope: &Scope, start: HistoryStart) -> Result<Head, StoreError> {
+    fn head(&self, scope: &Scope, start: HistoryStart, now: Timestamp) -> Result<Head, StoreError> {
         match start {
             HistoryStart::Conversation(id) => {
                 let row = self.listed(&scope.user, id)?;
                 let running = self.turn(row).is_some_and(|turn| turn.leaf == row.leaf);
                 Ok(Head { conversation: id, listed: true, leaf: row.leaf, running })
             }
+            HistoryStart::Item(id, leaf) => {
+                let row = self.listed(&scope.user, id)?;
+                if let Some(leaf) = leaf {
+                    self.item(id, leaf)?;
+                }
+                let running =
+                    self.turn(row).is_some_and(|turn| turn.leaf == leaf || turn.lease_until > now);
+                Ok(Head { conversation: id, listed: true, leaf, running })
+            }
             HistoryStart::Response(id) => {
-                let row = self.response(&scope.user, id)?;
+                let row = self.known_response(&scope.user, id)?;
                 let conversation = self.conversation(&scope.user, row.conversation)?;
                 Ok(Head {
                     conversation: row.conversation,
