@@ -25,12 +25,12 @@ mod responses;
 mod strangers;
 mod things;
 
-use loquat_store::{ConversationStore, TurnStore};
+use loquat_store::{ConversationStore, TurnStore, Upkeep};
 
-/// Both store ports in one object: what the suite runs on.
-pub trait Store: ConversationStore + TurnStore {}
+/// All store ports in one object: what the suite runs on.
+pub trait Store: ConversationStore + TurnStore + Upkeep {}
 
-impl<T: ConversationStore + TurnStore> Store for T {}
+impl<T: ConversationStore + TurnStore + Upkeep> Store for T {}
 
 /// Runs the conformance suite on a store: expands to one `#[tokio::test]` per scenario, so that no
 /// store can forget one.
@@ -39,8 +39,8 @@ impl<T: ConversationStore + TurnStore> Store for T {}
 /// live as long as it does (a temporary directory, or nothing). It is evaluated anew for each
 /// scenario. The calling crate needs tokio with its `macros` and `rt` features.
 ///
-/// Leases are let run out by giving them no duration: a lease of zero has run out at once. So the
-/// suite needs no power over the store's clock.
+/// Leases and what is kept for a time run out by having no duration: a lease of zero has run out at
+/// once. So the suite needs no power over the store's clock.
 ///
 /// ```
 /// loquat_testkit::store_conformance!(async { (loquat_testkit::MemoryStore::default(), ()) });

@@ -120,7 +120,9 @@ impl TurnStore for MemoryStore {
             interrupted.extend(why.map(|why| Interrupted { scope, response, why }));
             let Some(row) = row else { continue };
             row.lease_until = lease_until;
-            log.into_iter().for_each(|run| row.keep_run(run));
+            if let Some(run) = log {
+                row.keep_run(run);
+            }
             if at_work {
                 row.response.status = Status::InProgress;
             }
@@ -155,7 +157,9 @@ impl TurnStore for MemoryStore {
             row.response = Response { status, usage, completed_at, ..row.response.clone() };
             row.leaf = leaf;
             row.output = output;
-            turn.log.into_iter().for_each(|run| row.keep_run(run));
+            for run in turn.log {
+                row.keep_run(run);
+            }
             let log_until = self.clock.now().plus(turn.keep_log);
             row.end = Some(TurnEnd { last_sequence: turn.last_sequence, log_until });
         }

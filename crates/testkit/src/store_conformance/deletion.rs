@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use loquat_domain::{Conversation, Item, Response, Status};
-use loquat_store::{Checkpoint, HistoryStart, Place, StoreError, TurnHome};
+use loquat_store::{HistoryStart, Place, StoreError, TurnHome};
 
 use super::{
     Store,
     person::{HOUR, Person, outcome},
-    things::{answered, conversation, in_progress, messages},
+    things::{alive, answered, conversation, in_progress, messages},
 };
 
 /// Everything below a deleted conversation is gone: nothing can be read, and every id is free.
@@ -53,7 +53,7 @@ pub async fn a_running_turn_does_not_bring_its_conversation_back(store: &dyn Sto
     let begun = ada.turn(id, "b").await;
     store.delete_conversation(&ada.scope, id).await.unwrap();
 
-    let sign = Checkpoint { scope: ada.scope.clone(), response: begun.response.id, log: None };
+    let sign = alive(&ada.scope, begun.response.id);
     store.checkpoint(vec![sign], Duration::ZERO).await.unwrap();
     let output = answered(&begun.response, &["c"]);
     let finished = ada.try_finish(&begun.response, output.clone()).await;
@@ -80,7 +80,7 @@ pub async fn a_deleted_turn_cannot_end(store: &dyn Store) {
     let begun = ada.turn(id, "b").await;
     ada.delete_response(begun.response.id).await.unwrap();
 
-    let sign = Checkpoint { scope: ada.scope.clone(), response: begun.response.id, log: None };
+    let sign = alive(&ada.scope, begun.response.id);
     store.checkpoint(vec![sign], HOUR).await.unwrap();
     let finished = ada.try_finish(&begun.response, answered(&begun.response, &["c"])).await;
     assert!(matches!(finished, Err(StoreError::NotFound)), "{finished:?}");

@@ -5,12 +5,12 @@ use std::time::Duration;
 use loquat_domain::{
     Failure, FailureCode, IncompleteReason, Item, ItemStatus, Response, Status, Timestamp, Usage,
 };
-use loquat_store::{FinishTurn, HistoryStart, Place, StoreError, StoredResponse};
+use loquat_store::{HistoryStart, Place, StoreError, StoredResponse};
 
 use super::{
     Store,
     person::{HOUR, Person},
-    things::{answered, ended, messages, receipt},
+    things::{answered, end, ended, messages, receipt},
 };
 
 /// The output follows the input, in order, and the conversation is free again.
@@ -21,11 +21,11 @@ pub async fn an_end_stores_the_output_and_frees_the_conversation(store: &dyn Sto
     let mut output = answered(&begun.response, &["c", "d", "e"]);
     output[2].status = ItemStatus::Incomplete;
     let response = ended(&begun.response, Status::Completed);
-    let end = FinishTurn { response: response.clone(), output: output.clone(), last_sequence: 9 };
-    store.finish_turn(&ada.scope, end).await.unwrap();
+    store.finish_turn(&ada.scope, end(response.clone(), output.clone())).await.unwrap();
 
     let stored = ada.response(response.id).await.unwrap();
-    let expected = StoredResponse { response, output: output.clone(), receipt: receipt() };
+    let expected =
+        StoredResponse { response, hidden: false, output: output.clone(), receipt: receipt() };
     assert_eq!(stored, expected);
     assert_eq!(ada.texts(id).await, ["a", "b", "c", "d", "e"]);
     let active: Vec<Item> = ada.active(id).await.into_iter().map(|it| it.item).collect();
@@ -68,10 +68,9 @@ pub async fn every_terminal_status_comes_back_as_it_was_stored(store: &dyn Store
             [(Some(usage), Some(Timestamp::from_micros(1_760_000_000_123_457))), (None, None)]
         {
             let begun = ada.turn(id, "b").await;
-            let end = Response { status: status.clone(), usage, completed_at, ..begun.response };
-            let finish = FinishTurn { response: end.clone(), output: vec![], last_sequence: 2 };
-            store.finish_turn(&ada.scope, finish).await.unwrap();
-            assert_eq!(ada.response(end.id).await.unwrap().response, end);
+            let over = Response { status: status.clone(), usage, completed_at, ..begun.response };
+            store.finish_turn(&ada.scope, end(over.clone(), vec![])).await.unwrap();
+            assert_eq!(ada.response(over.id).await.unwrap().response, over);
         }
     }
 }
@@ -94,8 +93,7 @@ pub async fn a_turn_ends_once(store: &dyn Store) {
     let before = ada.response(done.response.id).await.unwrap();
     let response = ended(&done.response, Status::Cancelled);
     let output = answered(&response, &["x"]);
-    let end = FinishTurn { response, output, last_sequence: 11 };
-    let again = store.finish_turn(&ada.scope, end).await;
+    let again = store.finish_turn(&ada.scope, end(response, output)).await;
     assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
     assert_eq!(ada.response(done.response.id).await.unwrap(), before);
     assert_eq!(ada.texts(id).await, ["a", "b", "c"]);

@@ -74,7 +74,7 @@ pub async fn appended_items_follow_in_order(store: &dyn Store) {
     let (other, _) = ada.conversation_of(&["other"]).await;
     ada.append(id, messages(&["a", "b"])).await.unwrap();
     let later = messages(&["c", "d", "e"]);
-    store.append_items(&ada.scope, id, later.clone(), moment(4)).await.unwrap();
+    store.append_items(&ada.scope, id, later.clone(), moment(4), None).await.unwrap();
     assert_eq!(ada.texts(id).await, ["a", "b", "c", "d", "e"]);
     assert_eq!(ada.see(id).await.updated_at, moment(4));
     assert_eq!(ada.see(id).await.created_at, moment(0));

@@ -3,34 +3,29 @@
 use std::{sync::Arc, time::Duration};
 
 use loquat_domain::{
-    Event, EventKind, Failure, FailureCode, FunctionCall, Item, ItemContent, ItemStart, ItemStatus,
-    Message, Part, Reasoning, Response, ResponseId, Role, Scope, Status, StreamKind,
+    Event, EventKind, FunctionCall, Item, ItemContent, ItemStart, ItemStatus, Message, Part,
+    Reasoning, Response, ResponseId, Role, Scope, Status, StreamKind,
 };
-use loquat_store::{
-    Checkpoint, CheckpointLog, FinishTurn, HistoryStart, Place, StoreError, TurnHome, json,
-};
+use loquat_store::{Checkpoint, CheckpointLog, HistoryStart, Place, StoreError, TurnHome, json};
 
 use super::{
     Store,
     person::{Begun, HOUR, Person},
     things::{
-        answered, conversation, ended, in_progress, item_id, message, messages, moment, scope,
+        alive, answered, conversation, end, ended, in_progress, item_id, message, messages, moment,
+        scope,
     },
 };
 
 /// A lease of no duration has run out at once.
 const GONE: Duration = Duration::ZERO;
 
-fn alive(scope: &Scope, response: ResponseId) -> Checkpoint {
-    Checkpoint { scope: scope.clone(), response, log: None }
-}
-
 /// A sign of life that brings a run of events.
 fn telling(begun: &Begun, scope: &Scope, events: &[Event]) -> Checkpoint {
     let [first, .., last] = [events.first(), events.last()].map(|it| it.unwrap().sequence);
     let events = json::encode_events(events);
     let log = Some(CheckpointLog { first, last, events });
-    Checkpoint { scope: scope.clone(), response: begun.response.id, log }
+    Checkpoint { log, ..alive(scope, begun.response.id) }
 }
 
 async fn stale(store: &dyn Store) -> Vec<ResponseId> {
@@ -238,8 +233,7 @@ pub async fn a_stale_turn_can_be_ended(store: &dyn Store) {
     assert_eq!((&turn.scope, &turn.response), (&ada.scope, &begun.response));
     let response = ended(&turn.response, Status::Cancelled);
     let output = answered(&response, &["piece 0 piece 1 "]);
-    let end = FinishTurn { response: response.clone(), output, last_sequence: 3 };
-    store.finish_turn(&turn.scope, end).await.unwrap();
+    store.finish_turn(&turn.scope, end(response.clone(), output)).await.unwrap();
     assert_eq!(store.stale_turns(1).await.unwrap(), []);
     assert_eq!(ada.texts(id).await, ["a", "b", "piece 0 piece 1 "]);
     assert_eq!(ada.response(response.id).await.unwrap().response, response);
@@ -272,9 +266,7 @@ fn every_kind_of_event(response: &Response) -> Vec<Event> {
     let start =
         ItemStart::FunctionCall { call_id: called.call_id.clone(), name: called.name.clone() };
     let called_item = Arc::new(item(call, ItemContent::FunctionCall(called.clone())));
-    let failure =
-        Failure { code: FailureCode::ProviderIdleTimeout, message: "too slow".to_owned() };
-    let mut kinds = vec![EventKind::Created, EventKind::InProgress];
+    let mut kinds = vec![EventKind::Created, EventKind::Queued, EventKind::InProgress];
     let added = |output, id, start| EventKind::ItemAdded { output, id, start };
     kinds.push(added(0, thoughts, ItemStart::Reasoning));
     kinds.extend(whole_part(0, thoughts, 0, StreamKind::Reasoning, "hm\u{2028}"));
@@ -300,7 +292,6 @@ fn every_kind_of_event(response: &Response) -> Vec<Event> {
         name: called.name.into(),
     });
     kinds.push(EventKind::ItemDone { output: 2, item: called_item });
-    kinds.push(EventKind::Failed(failure));
     (0..).zip(kinds).map(|(sequence, kind)| Event { sequence, kind }).collect()
 }
 

@@ -7,13 +7,15 @@ use loquat_domain::{
     ResponseId, Scope, Status, StoredItem,
 };
 use loquat_store::{
-    Archived, BeginTurn, FinishTurn, History, HistoryStart, Place, StoreError, StoredResponse,
-    TurnHome,
+    Archived, BeginTurn, History, HistoryStart, Place, StoreError, StoredResponse, TurnHome,
 };
 
 use super::{
     Store,
-    things::{answered, asked, conversation, in_progress, message, moment, receipt, scope, text},
+    things::{
+        answered, asked, conversation, end, ended, in_progress, message, moment, receipt, scope,
+        text,
+    },
 };
 
 /// Long enough that no lease of it ends during a test.
@@ -72,7 +74,7 @@ impl<'a> Person<'a> {
         conversation: Conversation,
         items: Vec<Item>,
     ) -> Result<(), StoreError> {
-        self.store.create_conversation(&self.scope, conversation, items).await
+        self.store.create_conversation(&self.scope, conversation, items, None).await
     }
 
     /// The conversation as it is now.
@@ -118,7 +120,7 @@ impl<'a> Person<'a> {
         conversation: ConversationId,
         items: Vec<Item>,
     ) -> Result<(), StoreError> {
-        self.store.append_items(&self.scope, conversation, items, moment(1)).await
+        self.store.append_items(&self.scope, conversation, items, moment(1), None).await
     }
 
     pub(super) async fn delete_item(
@@ -136,7 +138,15 @@ impl<'a> Person<'a> {
         input: Vec<Item>,
         lease: Duration,
     ) -> Result<(), StoreError> {
-        let turn = BeginTurn { response: response.clone(), home, input, receipt: receipt(), lease };
+        let turn = BeginTurn {
+            response: response.clone(),
+            hidden: false,
+            home,
+            input,
+            receipt: receipt(),
+            lease,
+            once: None,
+        };
         self.store.begin_turn(&self.scope, turn).await
     }
 
@@ -195,8 +205,8 @@ impl<'a> Person<'a> {
         response: &Response,
         output: Vec<Item>,
     ) -> Result<(), StoreError> {
-        let response = super::things::ended(response, Status::Completed);
-        self.store.finish_turn(&self.scope, FinishTurn { response, output, last_sequence: 9 }).await
+        let response = ended(response, Status::Completed);
+        self.store.finish_turn(&self.scope, end(response, output)).await
     }
 
     /// Ends a turn with one message.

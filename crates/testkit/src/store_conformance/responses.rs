@@ -58,10 +58,12 @@ pub async fn a_receipt_comes_back_byte_for_byte(store: &dyn Store) {
     let receipt = RawJson::from_checked("{ \"z\":1.50,\n\"a\" : [1e3, \"\\u00e9é\"] }");
     let turn = BeginTurn {
         response: response.clone(),
+        hidden: false,
         home: TurnHome::New { conversation: conversation(10), listed: false },
         input: vec![message("a")],
         receipt: receipt.clone(),
         lease: HOUR,
+        once: None,
     };
     store.begin_turn(&ada.scope, turn).await.unwrap();
     assert_eq!(ada.response(response.id).await.unwrap().receipt, receipt);

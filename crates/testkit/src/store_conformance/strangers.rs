@@ -1,16 +1,14 @@
 //! Nobody sees what is somebody else's.
 
 use loquat_domain::{Metadata, Order, Status, Title};
-use loquat_store::{
-    Archived, Checkpoint, ConversationPatch, HistoryStart, Place, StoreError, TurnHome,
-};
+use loquat_store::{Archived, ConversationPatch, HistoryStart, Place, StoreError, TurnHome};
 
 use super::{
     Store,
     person::{HOUR, Person, outcome},
     things::{
-        answered, conversation, conversation_id, ended, in_progress, item_id, message, messages,
-        moment, page, response_id, scope,
+        alive, answered, conversation, conversation_id, ended, in_progress, item_id, message,
+        messages, moment, page, response_id, scope,
     },
 };
 
@@ -102,8 +100,8 @@ pub async fn a_stranger_cannot_checkpoint_a_turn(store: &dyn Store) {
     let (id, _) = ada.conversation_of(&[]).await;
     let response = ada.turn(id, "one").await.response.id;
     for stranger in Person::strangers(store) {
-        let batch = vec![Checkpoint { scope: stranger.scope, response, log: None }];
-        store.checkpoint(batch, std::time::Duration::ZERO).await.unwrap();
+        let sign = alive(&stranger.scope, response);
+        store.checkpoint(vec![sign], std::time::Duration::ZERO).await.unwrap();
     }
     assert_eq!(store.stale_turns(10).await.unwrap(), []);
 }

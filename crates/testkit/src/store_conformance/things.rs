@@ -1,12 +1,13 @@
 //! What scenarios put into a store.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use loquat_domain::{
     Conversation, ConversationId, Item, ItemContent, ItemId, ItemStatus, Message, Metadata, Order,
     PageLimit, PageRequest, Part, RawJson, Response, ResponseId, Role, Scope, Settings, Status,
     TenantId, Timestamp, Usage, UserId,
 };
+use loquat_store::{Checkpoint, FinishTurn};
 
 use crate::FakeIds;
 
@@ -98,6 +99,7 @@ pub(super) fn in_progress(conversation: Option<ConversationId>, accepted: i64) -
         model: "echo".to_owned(),
         settings: Settings::default(),
         metadata: Metadata::default(),
+        background: false,
         status: Status::InProgress,
         usage: None,
         created_at: moment(accepted),
@@ -110,6 +112,16 @@ pub(super) fn ended(response: &Response, status: Status) -> Response {
     let usage = Usage { input_tokens: 20, output_tokens: 10, ..Usage::default() };
     let completed_at = Timestamp::from_micros(response.created_at.as_micros() + 10_000_030);
     Response { status, usage: Some(usage), completed_at: Some(completed_at), ..response.clone() }
+}
+
+/// A turn's end after ten events, none of which are kept.
+pub(super) fn end(response: Response, output: Vec<Item>) -> FinishTurn {
+    FinishTurn { response, output, last_sequence: 9, log: vec![], keep_log: Duration::ZERO }
+}
+
+/// A sign of life without events.
+pub(super) fn alive(scope: &Scope, response: ResponseId) -> Checkpoint {
+    Checkpoint { scope: scope.clone(), response, at_work: true, log: None }
 }
 
 /// A context engine's report; stores do not read it.

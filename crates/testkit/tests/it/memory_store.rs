@@ -8,7 +8,9 @@ use loquat_domain::{
     Conversation, ConversationId, Metadata, RawJson, Response, ResponseId, Scope, Settings, Status,
     TenantId, UserId,
 };
-use loquat_store::{BeginTurn, ConversationStore as _, StoreError, TurnHome, TurnStore as _};
+use loquat_store::{
+    BeginTurn, ConversationStore as _, StoreError, TurnHome, TurnStore as _, Upkeep as _,
+};
 use loquat_testkit::{FakeClock, FakeIds, MemoryStore, StoreCall};
 
 loquat_testkit::store_conformance!(async { (MemoryStore::default(), ()) });
@@ -40,6 +42,7 @@ async fn a_lease_ends_when_the_clock_says_so() {
         model: "echo".to_owned(),
         settings: Settings::default(),
         metadata: Metadata::default(),
+        background: false,
         status: Status::InProgress,
         usage: None,
         created_at: clock.now(),
@@ -48,7 +51,8 @@ async fn a_lease_ends_when_the_clock_says_so() {
     let home = TurnHome::New { conversation: conversation(&clock, &ids), listed: false };
     let receipt = RawJson::from_checked("{}");
     let lease = Duration::from_secs(30);
-    let turn = BeginTurn { response, home, input: vec![], receipt, lease };
+    let (hidden, input, once) = (false, vec![], None);
+    let turn = BeginTurn { response, hidden, home, input, receipt, lease, once };
     store.begin_turn(&scope(), turn).await.unwrap();
 
     clock.advance(Duration::from_micros(29_999_999));
@@ -65,13 +69,13 @@ async fn a_call_fails_as_planned_once_and_changes_nothing() {
     store.fail_next(StoreCall::CreateConversation, StoreError::Unavailable("down".into()));
     store.fail_next(StoreCall::CreateConversation, StoreError::Locked);
 
-    let first = store.create_conversation(&scope(), made.clone(), vec![]).await;
+    let first = store.create_conversation(&scope(), made.clone(), vec![], None).await;
     assert!(matches!(first, Err(StoreError::Unavailable(_))), "{first:?}");
     let seen = store.conversation(&scope(), made.id).await;
     assert!(matches!(seen, Err(StoreError::NotFound)), "{seen:?}");
-    let second = store.create_conversation(&scope(), made.clone(), vec![]).await;
+    let second = store.create_conversation(&scope(), made.clone(), vec![], None).await;
     assert!(matches!(second, Err(StoreError::Locked)), "{second:?}");
-    store.create_conversation(&scope(), made, vec![]).await.unwrap();
+    store.create_conversation(&scope(), made, vec![], None).await.unwrap();
 }
 
 #[tokio::test]
@@ -81,7 +85,7 @@ async fn a_held_call_does_nothing_until_it_is_released() {
     let made = conversation(&clock, &ids);
     let mut held = store.hold_next(StoreCall::CreateConversation);
     let scope = scope();
-    let call = store.create_conversation(&scope, made.clone(), vec![]);
+    let call = store.create_conversation(&scope, made.clone(), vec![], None);
     let test = async {
         assert!(held.arrived().await);
         let seen = store.conversation(&scope, made.id).await;
@@ -101,7 +105,7 @@ async fn a_held_call_whose_caller_goes_away_never_happens() {
     let scope = scope();
     let mut held = store.hold_next(StoreCall::CreateConversation);
     {
-        let call = store.create_conversation(&scope, made.clone(), vec![]);
+        let call = store.create_conversation(&scope, made.clone(), vec![], None);
         futures::pin_mut!(call);
         assert!(futures::poll!(&mut call).is_pending());
         assert!(held.arrived().await);

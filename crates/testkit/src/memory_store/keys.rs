@@ -1,0 +1,76 @@
+//! Requests that have been done once.
+
+use loquat_domain::{IdempotencyKey, Timestamp, UserId};
+use loquat_store::{Earlier, Made, Once, StoreError};
+
+use super::tenant::Tenant;
+
+/// What names a key in its tenant: whose it is, what it is for, what its owner calls it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct KeyName(UserId, &'static str, IdempotencyKey);
+
+#[derive(Debug)]
+pub(super) struct KeyRow {
+    pub(super) earlier: Earlier,
+    pub(super) expires_at: Timestamp,
+}
+
+impl KeyName {
+    fn of(user: &UserId, once: &Once) -> Self {
+        Self(user.clone(), once.route, once.key.clone())
+    }
+}
+
+impl Tenant {
+    /// What was done with the key, as long as that is remembered.
+    pub(super) fn earlier(&self, user: &UserId, once: &Once, now: Timestamp) -> Option<&Earlier> {
+        let row = self.keys.get(&KeyName::of(user, once));
+        row.filter(|row| row.expires_at > now).map(|row| &row.earlier)
+    }
+
+    /// Refuses what has been done before.
+    pub(super) fn check_not_done(
+        &self,
+        user: &UserId,
+        once: Option<&Once>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let earlier = once.and_then(|once| self.earlier(user, once, now));
+        earlier.map_or(Ok(()), |earlier| Err(StoreError::Done(earlier.clone())))
+    }
+
+    /// Keeps in mind what was done with a key that is free or out of date.
+    pub(super) fn remember(
+        &mut self,
+        user: &UserId,
+        once: Option<Once>,
+        made: Made,
+        now: Timestamp,
+    ) {
+        let Some(once) = once else { return };
+        let name = KeyName::of(user, &once);
+        self.forget(&name);
+        let Once { fingerprint, keep, .. } = once;
+        let earlier = Earlier { fingerprint, made };
+        self.keys.insert(name, KeyRow { earlier, expires_at: now.plus(keep) });
+    }
+
+    /// Forgets a key, and with it what was kept only to answer it again.
+    pub(super) fn forget(&mut self, name: &KeyName) {
+        let Some(KeyRow { earlier: Earlier { made: Made::Response(id), .. }, .. }) =
+            self.keys.remove(name)
+        else {
+            return;
+        };
+        let Some(home) =
+            self.responses.get(&id).filter(|row| row.hidden).map(|row| row.conversation)
+        else {
+            return;
+        };
+        self.remove_response(id);
+        let is_listed = self.conversations.get(&home).is_some_and(|row| row.listed);
+        if !is_listed && !self.is_used(home) {
+            self.remove_conversation(home);
+        }
+    }
+}
