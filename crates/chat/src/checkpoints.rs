@@ -2,7 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{PoisonError, Weak},
+    sync::{PoisonError, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -12,8 +12,9 @@ use tokio::time::Instant;
 
 use crate::service::Inner;
 
-/// A turn without new events gives a sign of life this many times within its lease.
-const SIGNS_PER_LEASE: u32 = 4;
+/// A turn without new events gives a sign of life this many times within its lease. With the
+/// default lease that is each second, within which it hears that somebody elsewhere has stopped it.
+const SIGNS_PER_LEASE: u32 = 8;
 
 /// Writes checkpoints until the service is gone.
 pub(crate) async fn run(service: Weak<Inner>) {
@@ -35,7 +36,7 @@ async fn write(inner: &Inner) {
     let limits = &inner.limits;
     let mut batch = Vec::new();
     let mut saved = Vec::new();
-    for turn in inner.live.all().into_iter().filter(|turn| turn.stored) {
+    for turn in inner.live.all().into_iter().filter(|turn| turn.trace.is_stored()) {
         let log = turn.log.unsaved(limits.checkpoint_age, limits.checkpoint_bytes);
         let mut last_sign = turn.last_sign_of_life.lock().unwrap_or_else(PoisonError::into_inner);
         if log.is_none() && last_sign.elapsed() < limits.lease / SIGNS_PER_LEASE {
@@ -43,7 +44,12 @@ async fn write(inner: &Inner) {
         }
         *last_sign = Instant::now();
         drop(last_sign);
-        let checkpoint = Checkpoint { scope: turn.scope.clone(), response: turn.response, log };
+        let checkpoint = Checkpoint {
+            scope: turn.scope.clone(),
+            response: turn.response,
+            at_work: turn.at_work.load(Ordering::Relaxed),
+            log,
+        };
         if checkpoint.log.is_some() {
             saved.push(turn);
         }
@@ -53,7 +59,15 @@ async fn write(inner: &Inner) {
         return;
     }
     match inner.ports.turns.checkpoint(batch, limits.lease).await {
-        Ok(()) => saved.iter().for_each(|turn| turn.log.saved()),
+        Ok(interrupted) => {
+            saved.iter().for_each(|turn| turn.log.saved());
+            for turn in interrupted {
+                // One that is gone stops too: its end finds nothing to be stored in.
+                if let Some(live) = inner.live.get(&turn.scope, turn.response) {
+                    live.stop.cancel();
+                }
+            }
+        }
         Err(error) => {
             // What was not saved is still in the logs and is tried again in the next round.
             let error: &dyn std::error::Error = &error;

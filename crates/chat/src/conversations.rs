@@ -3,39 +3,52 @@
 use std::sync::Arc;
 
 use loquat_domain::{
-    Conversation, ConversationId, Item, ItemContent, ItemId, Page, PageRequest, Scope, StoredItem,
+    Branch, Conversation, ConversationId, Item, ItemContent, ItemId, Page, PageRequest, Scope,
+    StoredItem, Timestamp,
 };
-use loquat_store::{Archived, ConversationPatch};
+use loquat_store::{Archived, ConversationPatch, ConversationStore, Made, StoreError};
 
-use crate::{ChatError, ChatService, Missing, NewConversation, service::Inner};
+use crate::{
+    ChatError, ChatService, Missing, NewConversation, OnceKey,
+    once::{made, unless_done},
+    service::Inner,
+};
 
 impl ChatService {
-    /// Makes a listed conversation with its first items.
+    /// Makes a listed conversation with its first items, or finds the one that the same request
+    /// made before.
     ///
     /// # Errors
     ///
     /// [`ChatError::Invalid`] and [`ChatError::InvalidText`] for items that cannot be kept;
-    /// [`ChatError::Store`].
+    /// [`ChatError::KeyReused`]; [`ChatError::NotFound`] when the one that was made before is
+    /// deleted; [`ChatError::Store`].
     pub async fn create_conversation(
         &self,
         scope: &Scope,
         new: NewConversation,
     ) -> Result<Conversation, ChatError> {
         self.inner.check_contents(&new.items, "items")?;
-        let inner = Arc::clone(&self.inner);
-        let scope = scope.clone();
-        self.inner
-            .detached(async move {
-                let conversation = inner.new_conversation(new.title, new.metadata);
-                let items = inner.new_items(new.items, None);
-                let store = &inner.ports.conversations;
-                store
-                    .create_conversation(&scope, conversation.clone(), items)
-                    .await
-                    .map_err(ChatError::Store)?;
-                Ok(conversation)
-            })
-            .await
+        self.edit(scope, |edit: Edit| async move {
+            let conversation = edit.inner.new_conversation(new.title, new.metadata);
+            let items = edit.inner.new_items(new.items, None);
+            let fingerprint = new.once.as_ref().map(|once| once.fingerprint);
+            let once = new.once.map(|once| edit.inner.once(once));
+            let store = edit.store();
+            let created =
+                store.create_conversation(&edit.scope, conversation.clone(), items, once).await;
+            match (unless_done(created).map_err(ChatError::Store)?, fingerprint) {
+                (Err(earlier), Some(fingerprint)) => {
+                    let Made::Conversation(id) = made(earlier, fingerprint)? else {
+                        return Err(ChatError::Internal);
+                    };
+                    let found = store.conversation(&edit.scope, id).await;
+                    found.map_err(Inner::not_found(Missing::Conversation))
+                }
+                _ => Ok(conversation),
+            }
+        })
+        .await
     }
 
     /// Looks a conversation up.
@@ -78,19 +91,15 @@ impl ChatService {
         id: ConversationId,
         patch: ConversationPatch,
     ) -> Result<Conversation, ChatError> {
-        let inner = Arc::clone(&self.inner);
-        let scope = scope.clone();
-        self.inner
-            .detached(async move {
-                let now = inner.ports.clock.now();
-                let store = &inner.ports.conversations;
-                let updated = store.update_conversation(&scope, id, patch, now).await;
-                updated.map_err(Inner::not_found(Missing::Conversation))
-            })
-            .await
+        self.edit(scope, |edit: Edit| async move {
+            let updated = edit.store().update_conversation(&edit.scope, id, patch, edit.now).await;
+            updated.map_err(Inner::not_found(Missing::Conversation))
+        })
+        .await
     }
 
-    /// Deletes a conversation and everything below it; turns that run in it are stopped.
+    /// Deletes a conversation and everything below it; turns that run in it are stopped, those of
+    /// other processes at their next sign of life.
     ///
     /// # Errors
     ///
@@ -100,18 +109,15 @@ impl ChatService {
         scope: &Scope,
         id: ConversationId,
     ) -> Result<(), ChatError> {
-        let inner = Arc::clone(&self.inner);
-        let scope = scope.clone();
-        self.inner
-            .detached(async move {
-                let deleted = inner.ports.conversations.delete_conversation(&scope, id).await;
-                deleted.map_err(Inner::not_found(Missing::Conversation))?;
-                for turn in inner.live.in_conversation(&scope, id) {
-                    turn.stop.cancel();
-                }
-                Ok(())
-            })
-            .await
+        self.edit(scope, |edit: Edit| async move {
+            let deleted = edit.store().delete_conversation(&edit.scope, id).await;
+            deleted.map_err(Inner::not_found(Missing::Conversation))?;
+            for turn in edit.inner.live.in_conversation(&edit.scope, id) {
+                turn.stop.cancel();
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// One page of a conversation's active branch.
@@ -144,31 +150,42 @@ impl ChatService {
         found.map_err(Inner::not_found(Missing::Item))
     }
 
-    /// Appends items to the end of the active branch and returns them.
+    /// Appends items to the end of the active branch and returns them; or returns those that the
+    /// same request appended before, as far as they are still there.
     ///
     /// # Errors
     ///
     /// [`ChatError::Invalid`] and [`ChatError::InvalidText`] for items that cannot be kept;
-    /// [`ChatError::NotFound`]; [`ChatError::Locked`] while a turn runs; [`ChatError::Store`].
+    /// [`ChatError::NotFound`]; [`ChatError::Locked`] while a turn runs; [`ChatError::KeyReused`];
+    /// [`ChatError::Store`].
     pub async fn append_items(
         &self,
         scope: &Scope,
         conversation: ConversationId,
         contents: Vec<ItemContent>,
+        once: Option<OnceKey>,
     ) -> Result<Vec<Item>, ChatError> {
         self.inner.check_contents(&contents, "items")?;
-        let inner = Arc::clone(&self.inner);
-        let scope = scope.clone();
-        self.inner
-            .detached(async move {
-                let items = inner.new_items(contents, None);
-                let now = inner.ports.clock.now();
-                let store = &inner.ports.conversations;
-                let appended = store.append_items(&scope, conversation, items.clone(), now).await;
-                appended.map_err(Inner::not_found(Missing::Conversation))?;
-                Ok(items)
-            })
-            .await
+        self.edit(scope, |edit: Edit| async move {
+            let items = edit.inner.new_items(contents, None);
+            let fingerprint = once.as_ref().map(|once| once.fingerprint);
+            let once = once.map(|once| edit.inner.once(once));
+            let (store, now) = (edit.store(), edit.now);
+            let appended =
+                store.append_items(&edit.scope, conversation, items.clone(), now, once).await;
+            let appended =
+                unless_done(appended).map_err(Inner::not_found(Missing::Conversation))?;
+            match (appended, fingerprint) {
+                (Err(earlier), Some(fingerprint)) => {
+                    let Made::Items(conversation, ids) = made(earlier, fingerprint)? else {
+                        return Err(ChatError::Internal);
+                    };
+                    edit.left_of(conversation, ids).await
+                }
+                _ => Ok(items),
+            }
+        })
+        .await
     }
 
     /// Deletes one item and returns its conversation.
@@ -182,16 +199,91 @@ impl ChatService {
         conversation: ConversationId,
         item: ItemId,
     ) -> Result<Conversation, ChatError> {
+        self.edit(scope, |edit: Edit| async move {
+            let (store, now) = (edit.store(), edit.now);
+            let deleted = store.delete_item(&edit.scope, conversation, item, now).await;
+            deleted.map_err(Inner::not_found(Missing::Item))
+        })
+        .await
+    }
+
+    /// One page of a conversation's branches.
+    ///
+    /// # Errors
+    ///
+    /// [`ChatError::NotFound`]; [`ChatError::CursorNotFound`]; [`ChatError::Store`].
+    pub async fn branches(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        page: PageRequest<ItemId>,
+    ) -> Result<Page<Branch>, ChatError> {
+        let found = self.inner.ports.conversations.branches(scope, conversation, page).await;
+        found.map_err(Inner::not_found(Missing::Conversation))
+    }
+
+    /// Makes a branch, named by its last item, the one that is shown and continued.
+    ///
+    /// # Errors
+    ///
+    /// [`ChatError::NotFound`]; [`ChatError::Locked`] while a turn runs; [`ChatError::Store`].
+    pub async fn activate_branch(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        leaf: ItemId,
+    ) -> Result<Branch, ChatError> {
+        self.edit(scope, |edit: Edit| async move {
+            let (store, now) = (edit.store(), edit.now);
+            let active = store.activate_branch(&edit.scope, conversation, leaf, now).await;
+            active.map_err(Inner::not_found(Missing::Branch))
+        })
+        .await
+    }
+
+    /// Does a change to its end even if the caller's future is dropped.
+    async fn edit<T, F>(
+        &self,
+        scope: &Scope,
+        change: impl FnOnce(Edit) -> F,
+    ) -> Result<T, ChatError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ChatError>> + Send + 'static,
+    {
         let inner = Arc::clone(&self.inner);
-        let scope = scope.clone();
-        self.inner
-            .detached(async move {
-                let now = inner.ports.clock.now();
-                let store = &inner.ports.conversations;
-                let deleted = store.delete_item(&scope, conversation, item, now).await;
-                deleted.map_err(Inner::not_found(Missing::Item))
-            })
-            .await
+        let now = inner.ports.clock.now();
+        self.inner.detached(change(Edit { inner, scope: scope.clone(), now })).await
+    }
+}
+
+/// What a change is made with.
+struct Edit {
+    inner: Arc<Inner>,
+    scope: Scope,
+    now: Timestamp,
+}
+
+impl Edit {
+    fn store(&self) -> &dyn ConversationStore {
+        self.inner.ports.conversations.as_ref()
+    }
+
+    /// Those of the items that are still there.
+    async fn left_of(
+        &self,
+        conversation: ConversationId,
+        ids: Vec<ItemId>,
+    ) -> Result<Vec<Item>, ChatError> {
+        let mut items = Vec::with_capacity(ids.len());
+        for id in ids {
+            match self.store().item(&self.scope, conversation, id).await {
+                Ok(stored) => items.push(stored.item),
+                Err(StoreError::NotFound) => {}
+                Err(error) => return Err(ChatError::Store(error)),
+            }
+        }
+        Ok(items)
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a use case fails.
 
 use loquat_context::ContextError;
-use loquat_domain::Failure;
+use loquat_domain::{Failure, ResponseId};
 use loquat_store::StoreError;
 
 /// What a caller named and does not have.
@@ -15,6 +15,8 @@ pub enum Missing {
     Response,
     /// The response that a new one shall continue.
     PreviousResponse,
+    /// The branch.
+    Branch,
     /// The model.
     Model,
 }
@@ -48,6 +50,15 @@ pub enum ChatError {
     /// The response that a new one shall continue is still in progress.
     #[error("the previous response is still in progress")]
     PreviousRunning,
+    /// The same request is being answered at this moment, as this response: follow that.
+    #[error("the same request is being answered already")]
+    BeingAnswered(ResponseId),
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// As many turns wait in the background as may; try again later.
+    #[error("too many turns are waiting")]
+    QueueFull,
     /// The prompt does not fit the model's window. Nothing was stored.
     #[error(transparent)]
     Context(ContextError),

@@ -29,6 +29,18 @@ pub struct Limits {
     pub checkpoint_age: Duration,
     /// A running turn's events are written as soon as there are this many bytes of them.
     pub checkpoint_bytes: usize,
+    /// For how long the events of a turn can be read after its end; afterwards an answer is told
+    /// again from its items, in whole texts.
+    pub event_log_keep: Duration,
+    /// For how long an idempotency key is remembered.
+    pub idempotency_keep: Duration,
+    /// How many turns in the background may be at work at once in this process.
+    pub background_at_work: usize,
+    /// How many more may wait for that; further ones are refused.
+    pub background_queue: usize,
+    /// How often a turn that runs in another process is looked at by whoever follows it or waits
+    /// for its end.
+    pub follow_interval: Duration,
     /// For how long a turn counts as alive after its last sign of life. A dead process's turns are
     /// ended, and their conversations free, within ten seconds.
     pub lease: Duration,
@@ -47,6 +59,13 @@ impl Default for Limits {
             checkpoint_interval: Duration::from_millis(250),
             checkpoint_age: Duration::from_secs(1),
             checkpoint_bytes: 2 * 1024,
+            event_log_keep: Duration::from_hours(1),
+            // Stripe's figure, which the field has taken over.
+            idempotency_keep: Duration::from_hours(24),
+            background_at_work: 64,
+            // A waiting turn holds its prompt in memory.
+            background_queue: 256,
+            follow_interval: Duration::from_millis(250),
             lease: Duration::from_secs(8),
         }
     }

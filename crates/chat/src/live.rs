@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
 };
 
 use loquat_domain::{ConversationId, ResponseId, Scope};
@@ -16,8 +16,7 @@ use crate::log::Log;
 pub(crate) struct LiveTurn {
     pub(crate) scope: Scope,
     pub(crate) response: ResponseId,
-    /// False for a turn that leaves no trace: nobody can name it.
-    pub(crate) stored: bool,
+    pub(crate) trace: Trace,
     /// The conversation that it takes place in, if that is listed, once that is known.
     pub(crate) conversation: OnceLock<ConversationId>,
     pub(crate) log: Arc<Log>,
@@ -26,6 +25,26 @@ pub(crate) struct LiveTurn {
     /// Cancelled once the turn has ended and its end is stored.
     pub(crate) ended: CancellationToken,
     pub(crate) last_sign_of_life: Mutex<Instant>,
+    /// False while it waits in the queue.
+    pub(crate) at_work: AtomicBool,
+}
+
+/// What of a turn is left when it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trace {
+    /// A response that its owner can name.
+    Response,
+    /// A response that only the same request finds again.
+    Hidden,
+    /// Nothing.
+    None,
+}
+
+impl Trace {
+    /// False when nothing is stored.
+    pub(crate) fn is_stored(self) -> bool {
+        self != Self::None
+    }
 }
 
 /// All turns in progress in this process.
@@ -41,9 +60,14 @@ impl LiveTurns {
         self.lock().remove(&(turn.scope.clone(), turn.response));
     }
 
-    /// The stored turn of that response.
+    /// The turn of that response.
     pub(crate) fn get(&self, scope: &Scope, response: ResponseId) -> Option<Arc<LiveTurn>> {
-        self.lock().get(&(scope.clone(), response)).filter(|turn| turn.stored).cloned()
+        self.lock().get(&(scope.clone(), response)).cloned()
+    }
+
+    /// The turn of that response, if its owner can name it.
+    pub(crate) fn named(&self, scope: &Scope, response: ResponseId) -> Option<Arc<LiveTurn>> {
+        self.get(scope, response).filter(|turn| turn.trace == Trace::Response)
     }
 
     pub(crate) fn in_conversation(&self, scope: &Scope, id: ConversationId) -> Vec<Arc<LiveTurn>> {

@@ -5,25 +5,62 @@
 //! Readers visit events in place, so that an event is encoded straight from the log into a socket's
 //! buffer.
 
+mod reader;
+mod unsaved;
+
 use std::{
     collections::VecDeque,
     mem::size_of,
-    ops::ControlFlow,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::Waker,
     time::Duration,
 };
 
 use loquat_domain::{Event, EventKind, ItemStart};
-use loquat_store::{CheckpointLog, json};
+use loquat_store::CheckpointLog;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use reader::LogReader;
+use reader::Position;
+pub use reader::Read;
+use unsaved::Unsaved;
+
+/// What becomes of a turn that nobody reads any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It is cancelled.
+    Cancel,
+    /// It goes on.
+    GoOn,
+}
+
+/// What of a turn is to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Everything, its events included.
+    Everything,
+    /// Nothing.
+    Nothing,
+}
+
+/// A reader that came in the middle.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    /// Sequence number of the first event of `before`, or, where that is empty, of the reader.
+    pub(crate) start: u64,
+    /// What the store is not known to have of what came before.
+    pub(crate) before: Vec<CheckpointLog>,
+    /// Reads what comes from now on.
+    pub(crate) reader: LogReader,
+}
 
 /// The log of one turn.
 #[derive(Debug)]
 pub(crate) struct Log {
     state: Mutex<State>,
     window_bytes: usize,
+    unread: Unread,
     /// Rung when a reader or the store has made room.
     room: Notify,
     /// Cancelled when the last reader has gone before the end.
@@ -38,60 +75,15 @@ struct State {
     first: u64,
     /// Cost of `events` in bytes.
     bytes: usize,
-    readers: Vec<ReaderState>,
+    readers: Vec<Position>,
     next_reader: u64,
     /// `None` when nothing is to be stored.
     unsaved: Option<Unsaved>,
     closed: bool,
 }
 
-#[derive(Debug)]
-struct ReaderState {
-    id: u64,
-    /// Sequence number of the next event that it will read.
-    next: u64,
-    /// Since when it has not taken what there was to take.
-    stalled_since: Option<Instant>,
-    waker: Option<Waker>,
-}
-
-/// What the store has not got yet, in the form in which it gets it: many times smaller than the
-/// events themselves.
-#[derive(Debug)]
-struct Unsaved {
-    /// Being written, or to be written again: a run stays as it is until the store has it.
-    run: Option<CheckpointLog>,
-    /// Sequence number of the first event of `next`.
-    first: u64,
-    /// What comes after `run`.
-    next: json::EventEncoder,
-    /// Since when `next` is not empty.
-    since: Instant,
-}
-
-impl Unsaved {
-    fn bytes(&self) -> usize {
-        self.next.len() + self.run.as_ref().map_or(0, |run| run.events.len())
-    }
-}
-
-/// What became of an attempt to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Read {
-    /// At least one event was visited; there may be more.
-    Events,
-    /// Nothing will follow: the last event was read, or the reader was ended for being too slow.
-    Closed,
-}
-
 impl Log {
-    pub(crate) fn new(window_bytes: usize, stored: bool) -> Arc<Self> {
-        let unsaved = stored.then(|| Unsaved {
-            run: None,
-            first: 0,
-            next: json::EventEncoder::default(),
-            since: Instant::now(),
-        });
+    pub(crate) fn new(window_bytes: usize, keep: Keep, unread: Unread) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
                 events: VecDeque::new(),
@@ -99,27 +91,38 @@ impl Log {
                 bytes: 0,
                 readers: Vec::with_capacity(1),
                 next_reader: 0,
-                unsaved,
+                unsaved: (keep == Keep::Everything).then(Unsaved::new),
                 closed: false,
             }),
             window_bytes,
+            unread,
             room: Notify::new(),
             abandoned: CancellationToken::new(),
         })
     }
 
     /// A reader of everything that the log still holds and will get.
-    pub(crate) fn reader(self: &Arc<Self>) -> EventReader {
+    pub(crate) fn reader(self: &Arc<Self>) -> LogReader {
         let mut state = self.lock();
-        let id = state.next_reader;
-        state.next_reader += 1;
-        let next = state.first;
-        state.readers.push(ReaderState { id, next, stalled_since: None, waker: None });
+        let first = state.first;
+        let id = state.add_reader(first);
         drop(state);
-        EventReader { log: Arc::clone(self), id }
+        LogReader::new(Arc::clone(self), id)
     }
 
-    /// Cancelled when the last reader has gone before the log was closed.
+    /// A reader of what comes from now on, with what the store may lack of the rest. `None` once
+    /// the store has everything, or will not get anything.
+    pub(crate) fn join(self: &Arc<Self>) -> Option<Joined> {
+        let mut state = self.lock();
+        let end = state.end();
+        let before = state.unsaved.as_ref()?.copy(end);
+        let id = state.add_reader(end);
+        drop(state);
+        let start = before.first().map_or(end, |run| run.first);
+        Some(Joined { start, before, reader: LogReader::new(Arc::clone(self), id) })
+    }
+
+    /// Cancelled when nobody reads any more before the log was closed, if that matters.
     pub(crate) fn abandoned(&self) -> &CancellationToken {
         &self.abandoned
     }
@@ -130,10 +133,7 @@ impl Log {
         let sequence = state.end();
         let event = Event { sequence, kind };
         if let Some(unsaved) = &mut state.unsaved {
-            if unsaved.next.is_empty() {
-                unsaved.since = Instant::now();
-            }
-            unsaved.next.push(&event.kind);
+            unsaved.push(&event.kind);
         }
         state.bytes += cost(&event);
         state.events.push_back(event);
@@ -182,13 +182,21 @@ impl Log {
             keep
         });
         state.trim();
-        let abandoned = state.readers.is_empty() && !state.closed;
+        let nobody_reads = state.readers.is_empty() && !state.closed;
         drop(state);
         expired.into_iter().for_each(Waker::wake);
-        if abandoned {
-            self.abandoned.cancel();
+        if nobody_reads {
+            self.abandon();
         }
         Some(look_again)
+    }
+
+    /// The last reader has gone.
+    fn abandon(&self) {
+        match self.unread {
+            Unread::Cancel => self.abandoned.cancel(),
+            Unread::GoOn => {}
+        }
     }
 
     /// True when half of the window is held because the store has not got it yet.
@@ -202,23 +210,21 @@ impl Log {
     pub(crate) fn unsaved(&self, age: Duration, bytes: usize) -> Option<CheckpointLog> {
         let mut state = self.lock();
         let end = state.end();
-        let unsaved = state.unsaved.as_mut()?;
-        if unsaved.run.is_none() {
-            let is_due = unsaved.next.len() >= bytes || unsaved.since.elapsed() >= age;
-            if unsaved.next.is_empty() || !is_due {
-                return None;
-            }
-            let events = std::mem::take(&mut unsaved.next).finish();
-            unsaved.run = Some(CheckpointLog { first: unsaved.first, last: end - 1, events });
-            unsaved.first = end;
-        }
-        unsaved.run.clone()
+        state.unsaved.as_mut()?.due(end, age, bytes)
+    }
+
+    /// All that the store is not known to have. Nothing may be pushed afterwards that is to be
+    /// stored.
+    pub(crate) fn all_unsaved(&self) -> Vec<CheckpointLog> {
+        let mut state = self.lock();
+        let end = state.end();
+        state.unsaved.as_mut().map(|unsaved| unsaved.all(end)).unwrap_or_default()
     }
 
     /// The store has got the run.
     pub(crate) fn saved(&self) {
         if let Some(unsaved) = &mut self.lock().unsaved {
-            unsaved.run = None;
+            unsaved.saved();
         }
         self.room.notify_waiters();
     }
@@ -250,6 +256,13 @@ impl Log {
 }
 
 impl State {
+    fn add_reader(&mut self, next: u64) -> u64 {
+        let id = self.next_reader;
+        self.next_reader += 1;
+        self.readers.push(Position::new(id, next));
+        id
+    }
+
     /// Sequence number of the next event.
     fn end(&self) -> u64 {
         self.first + u64::try_from(self.events.len()).unwrap_or(u64::MAX)
@@ -283,84 +296,6 @@ fn cost(event: &Event) -> usize {
         _ => 0,
     };
     size_of::<Event>() + text
-}
-
-/// A reader of a turn's events, with a position of its own.
-///
-/// Dropping the last reader of a turn before its end cancels the turn.
-#[derive(Debug)]
-pub struct EventReader {
-    log: Arc<Log>,
-    id: u64,
-}
-
-impl EventReader {
-    /// Visits the events that have not been read yet, in order, until `visit` breaks or there are
-    /// none left; the event at which it breaks counts as read.
-    ///
-    /// Ready with [`Read::Events`] when at least one was visited; else the task is woken when there
-    /// are more. `visit` runs under the log's lock: it must not block.
-    pub fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        visit: &mut dyn FnMut(&Event) -> ControlFlow<()>,
-    ) -> Poll<Read> {
-        let mut guard = self.log.lock();
-        let state = &mut *guard;
-        let Some(reader) = state.readers.iter_mut().find(|reader| reader.id == self.id) else {
-            return Poll::Ready(Read::Closed);
-        };
-        let skip = usize::try_from(reader.next - state.first).unwrap_or(usize::MAX);
-        let before = reader.next;
-        for event in state.events.iter().skip(skip) {
-            reader.next += 1;
-            if visit(event).is_break() {
-                break;
-            }
-        }
-        if reader.next > before {
-            reader.stalled_since = None;
-            let was_full = state.held() > self.log.window_bytes;
-            state.trim();
-            drop(guard);
-            if was_full {
-                self.log.room.notify_waiters();
-            }
-            return Poll::Ready(Read::Events);
-        }
-        if state.closed {
-            return Poll::Ready(Read::Closed);
-        }
-        reader.waker = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    /// Waits for events and returns them; empty when nothing will follow.
-    pub async fn next_batch(&mut self) -> Vec<Event> {
-        let mut batch = Vec::new();
-        std::future::poll_fn(|cx| {
-            self.poll_read(cx, &mut |event| {
-                batch.push(event.clone());
-                ControlFlow::Continue(())
-            })
-        })
-        .await;
-        batch
-    }
-}
-
-impl Drop for EventReader {
-    fn drop(&mut self) {
-        let mut state = self.log.lock();
-        state.readers.retain(|reader| reader.id != self.id);
-        state.trim();
-        let abandoned = state.readers.is_empty() && !state.closed;
-        drop(state);
-        self.log.room.notify_waiters();
-        if abandoned {
-            self.log.abandoned.cancel();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Weak, time::Duration};
 use futures::FutureExt as _;
 use loquat_context::TokenCounter as _;
 use loquat_domain::{IncompleteReason, ItemStatus, Response, Status, Usage};
-use loquat_store::{FinishTurn, StaleTurn, StoreError};
+use loquat_store::{CheckpointLog, FinishTurn, StaleTurn, StoreError, json::EventEncoder};
 
 use crate::{service::Inner, transcript::Transcript};
 
@@ -32,7 +32,7 @@ pub(crate) async fn run(service: Weak<Inner>) {
 
 /// Returns how many turns were ended.
 async fn recover(inner: &Inner) -> u32 {
-    let stale = match inner.ports.turns.stale_turns(BATCH).await {
+    let stale = match inner.ports.upkeep.stale_turns(BATCH).await {
         Ok(stale) => stale,
         Err(error) => {
             let error: &dyn std::error::Error = &error;
@@ -68,8 +68,17 @@ fn end_of(inner: &Inner, turn: StaleTurn) -> FinishTurn {
     let response = turn.response;
     let emitted = turn.events.last().map_or(0, |event| event.sequence + 1);
     let mut transcript = Transcript::replay(response.id, response.created_at, turn.events);
-    let mut closing = 0;
-    transcript.close(ItemStatus::Incomplete, &inner.tools(), &mut |_| closing += 1);
+    let mut closing = EventEncoder::default();
+    let mut next = emitted;
+    transcript.close(ItemStatus::Incomplete, &inner.tools(), &mut |kind| {
+        closing.push(&kind);
+        next += 1;
+    });
+    let log = (next > emitted).then(|| CheckpointLog {
+        first: emitted,
+        last: next - 1,
+        events: closing.finish(),
+    });
     let output: Vec<_> =
         transcript.into_output().iter().map(|item| item.as_ref().clone()).collect();
     let output_tokens =
@@ -82,7 +91,9 @@ fn end_of(inner: &Inner, turn: StaleTurn) -> FinishTurn {
             ..response
         },
         output,
-        last_sequence: emitted + closing,
+        last_sequence: next,
+        log: log.into_iter().collect(),
+        keep_log: inner.limits.event_log_keep,
     }
 }
 

@@ -1,6 +1,9 @@
 //! What callers ask for.
 
-use loquat_domain::{ConversationId, ItemContent, Metadata, ResponseId, Settings, Title};
+use loquat_domain::{
+    ConversationId, Fingerprint, IdempotencyKey, ItemContent, ItemId, Metadata, ResponseId,
+    Settings, Title,
+};
 
 /// A wish for one answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +20,21 @@ pub struct TurnRequest {
     pub metadata: Metadata,
     /// False for an answer that leaves no trace: nothing is stored, whatever history is read.
     pub store: bool,
+    /// True for a turn that goes on when nobody reads it, and that may wait in a queue first.
+    pub background: bool,
+    /// Given when the turn shall take place once, however often it is asked for.
+    pub once: Option<OnceKey>,
+}
+
+/// A wish that something is done once, however often it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnceKey {
+    /// What kind of request it is: the same key on another route is another key.
+    pub route: &'static str,
+    /// The caller's name for the request.
+    pub key: IdempotencyKey,
+    /// What the request says.
+    pub fingerprint: Fingerprint,
 }
 
 /// Which history a turn continues.
@@ -28,6 +46,9 @@ pub enum Target {
     NewConversation,
     /// The active branch of a conversation.
     Conversation(ConversationId),
+    /// A branch of a conversation that ends at this item, or before its first one. What follows it
+    /// stays where it is; the new branch becomes the active one.
+    After(ConversationId, Option<ItemId>),
     /// An earlier response, and all that it continued.
     Response(ResponseId),
 }
@@ -41,4 +62,6 @@ pub struct NewConversation {
     pub metadata: Metadata,
     /// Its first items, in order.
     pub items: Vec<ItemContent>,
+    /// Given when it shall be made once, however often it is asked for.
+    pub once: Option<OnceKey>,
 }

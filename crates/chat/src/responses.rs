@@ -1,13 +1,15 @@
-//! Looking up, stopping and deleting responses.
+//! Looking up, following, stopping and deleting responses.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use loquat_domain::{ResponseId, Scope};
-use loquat_store::StoredResponse;
+use loquat_store::{StoreError, StoredResponse};
+use tokio::time::Instant;
 
-use crate::{ChatError, ChatService, Missing, service::Inner};
+use crate::{ChatError, ChatService, Missing, Turn, follow::as_begun, service::Inner};
 
-/// How long a caller waits for a stopped turn to store its end. The end is one commit.
+/// How long a caller waits for a stopped turn to store its end. The end is one commit, after at most
+/// one sign of life where the turn runs elsewhere.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 impl ChatService {
@@ -22,11 +24,26 @@ impl ChatService {
         id: ResponseId,
     ) -> Result<StoredResponse, ChatError> {
         let found = self.inner.ports.turns.response(scope, id).await;
+        // A hidden one is found by its request only.
+        let found = found.and_then(|it| if it.hidden { Err(StoreError::NotFound) } else { Ok(it) });
         found.map_err(Inner::not_found(Missing::Response))
     }
 
-    /// Stops a running response and returns it as it is stored then. A response that has ended is
-    /// returned as it is: stopping twice is no mistake.
+    /// Reads a response's events from the first on, whether it runs, here or elsewhere, or has
+    /// ended. Once its events are no longer kept, they are made anew from what is stored, numbered
+    /// from 0, with each text in one piece.
+    ///
+    /// # Errors
+    ///
+    /// [`ChatError::NotFound`]; [`ChatError::Store`].
+    pub async fn follow_response(&self, scope: &Scope, id: ResponseId) -> Result<Turn, ChatError> {
+        let stored = self.response(scope, id).await?;
+        let events = self.inner.follow(scope, id);
+        Ok(Turn { response: as_begun(stored.response).into(), stored: true, events })
+    }
+
+    /// Stops a running response, wherever it runs, and returns it as it is stored then. A response
+    /// that has ended is returned as it is: stopping twice is no mistake.
     ///
     /// # Errors
     ///
@@ -36,26 +53,40 @@ impl ChatService {
         scope: &Scope,
         id: ResponseId,
     ) -> Result<StoredResponse, ChatError> {
-        if let Some(turn) = self.inner.live.get(scope, id) {
+        if let Some(turn) = self.inner.live.named(scope, id) {
             turn.stop.cancel();
             let _ = tokio::time::timeout(STOP_PATIENCE, turn.ended.cancelled()).await;
+            return self.response(scope, id).await;
         }
-        self.response(scope, id).await
+        let (turns, owner) = (self.inner.ports.turns.clone(), scope.clone());
+        let asked = self.inner.detached(async move {
+            let asked = turns.request_stop(&owner, id).await;
+            asked.map_err(Inner::not_found(Missing::Response))
+        });
+        let is_running = asked.await?;
+        let deadline = Instant::now() + STOP_PATIENCE;
+        let mut stored = self.response(scope, id).await?;
+        while is_running && !stored.response.status.is_terminal() && Instant::now() < deadline {
+            tokio::time::sleep(self.inner.limits.follow_interval).await;
+            stored = self.response(scope, id).await?;
+        }
+        Ok(stored)
     }
 
-    /// Deletes a response; a running one is stopped. Items of a listed conversation stay in it.
+    /// Deletes a response; a running one is stopped, in another process at its next sign of life.
+    /// Items of a listed conversation stay in it.
     ///
     /// # Errors
     ///
     /// [`ChatError::NotFound`]; [`ChatError::Store`].
     pub async fn delete_response(&self, scope: &Scope, id: ResponseId) -> Result<(), ChatError> {
-        let inner = Arc::clone(&self.inner);
+        let inner = std::sync::Arc::clone(&self.inner);
         let scope = scope.clone();
         self.inner
             .detached(async move {
                 let deleted = inner.ports.turns.delete_response(&scope, id).await;
                 deleted.map_err(Inner::not_found(Missing::Response))?;
-                if let Some(turn) = inner.live.get(&scope, id) {
+                if let Some(turn) = inner.live.named(&scope, id) {
                     turn.stop.cancel();
                 }
                 Ok(())

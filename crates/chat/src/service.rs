@@ -11,8 +11,11 @@ use std::{
 
 use loquat_context::{Estimate, TokenCounter};
 use loquat_domain::{Item, ItemContent, ItemId, ItemStatus, ResponseId, check_text};
-use loquat_store::{ConversationStore, TurnStore};
-use tokio::{runtime::Handle, sync::Notify};
+use loquat_store::{ConversationStore, TurnStore, Upkeep};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, Semaphore},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -26,6 +29,8 @@ pub struct Ports {
     pub conversations: Arc<dyn ConversationStore>,
     /// The work of producing answers.
     pub turns: Arc<dyn TurnStore>,
+    /// What has to be done from time to time.
+    pub upkeep: Arc<dyn Upkeep>,
     /// The models that callers may name.
     pub models: ModelCatalog,
     /// What time it is.
@@ -47,6 +52,10 @@ pub(crate) struct Inner {
     pub(crate) live: LiveTurns,
     /// Rung when a turn has more unsaved events than can wait for the next round.
     pub(crate) save_now: Notify,
+    /// Places for turns in the background, those that wait and those that are at work.
+    pub(crate) background: Arc<Semaphore>,
+    /// Places for turns in the background that are at work.
+    pub(crate) at_work: Semaphore,
     /// Cancelled when the turns that still run must end.
     pub(crate) shutdown: CancellationToken,
     draining: AtomicBool,
@@ -56,8 +65,8 @@ pub(crate) struct Inner {
 
 impl ChatService {
     /// A service whose turns run on `runtime`, which must be a multi-thread runtime: turns go on
-    /// when their callers' futures are dropped. Starts the tasks that write checkpoints and recover
-    /// turns of dead processes; they end when the last clone is dropped.
+    /// when their callers' futures are dropped. Starts the tasks that write checkpoints, recover
+    /// turns of dead processes and forget what is over; they end when the last clone is dropped.
     pub fn new(ports: Ports, limits: Limits, runtime: Handle) -> Self {
         let inner = Arc::new(Inner {
             ports,
@@ -65,6 +74,10 @@ impl ChatService {
             counter: Estimate,
             live: LiveTurns::default(),
             save_now: Notify::new(),
+            background: Arc::new(Semaphore::new(
+                limits.background_at_work.saturating_add(limits.background_queue),
+            )),
+            at_work: Semaphore::new(limits.background_at_work),
             shutdown: CancellationToken::new(),
             draining: AtomicBool::new(false),
             tasks: TaskTracker::new(),
@@ -72,6 +85,7 @@ impl ChatService {
         });
         inner.runtime.spawn(crate::checkpoints::run(Arc::downgrade(&inner)));
         inner.runtime.spawn(crate::recovery::run(Arc::downgrade(&inner)));
+        inner.runtime.spawn(crate::upkeep::run(Arc::downgrade(&inner)));
         Self { inner }
     }
 
@@ -88,13 +102,18 @@ impl ChatService {
     /// [`ChatError::ShuttingDown`]; [`ChatError::Store`].
     pub async fn ready(&self) -> Result<(), ChatError> {
         self.inner.accepts_turns()?;
-        self.inner.ports.turns.ping().await.map_err(ChatError::Store)
+        self.inner.ports.upkeep.ping().await.map_err(ChatError::Store)
+    }
+
+    /// Refuses new turns from now on.
+    pub fn refuse_turns(&self) {
+        self.inner.draining.store(true, Ordering::SeqCst);
     }
 
     /// Refuses new turns from now on, waits up to `patience` for the running ones, then ends those
     /// that are left as incomplete, with what they have stored.
     pub async fn drain(&self, patience: Duration) {
-        self.inner.draining.store(true, Ordering::SeqCst);
+        self.refuse_turns();
         self.inner.tasks.close();
         if tokio::time::timeout(patience, self.inner.tasks.wait()).await.is_err() {
             self.inner.shutdown.cancel();

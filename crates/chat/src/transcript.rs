@@ -189,6 +189,7 @@ impl Transcript {
                 self.output.push(item);
             }
             EventKind::Created
+            | EventKind::Queued
             | EventKind::InProgress
             | EventKind::TextDone { .. }
             | EventKind::Failed(_)

@@ -6,27 +6,37 @@ mod relay;
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures::FutureExt as _;
 use loquat_domain::{EventKind, IncompleteReason, Response, ResponseId, Scope, Status};
-use tokio::{sync::oneshot, time::Instant};
+use loquat_store::StoreError;
+use tokio::{
+    sync::{OwnedSemaphorePermit, SemaphorePermit, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ChatError, ChatService, EventReader, Missing, Model, TurnRequest, live::LiveTurn, log::Log,
-    service::Inner, transcript::Transcript,
+    ChatError, ChatService, EventReader, Missing, Model, TurnRequest,
+    live::{LiveTurn, Trace},
+    log::{Keep, Log, Unread},
+    service::Inner,
+    transcript::Transcript,
 };
 
 /// A turn that was accepted.
 ///
-/// Dropping it before its end cancels it.
+/// Dropping it before its end cancels it, unless it runs in the background or in another process.
 #[derive(Debug)]
 pub struct Turn {
-    /// The response, in progress.
+    /// The response as it is at its first event: queued or in progress.
     pub response: Arc<Response>,
-    /// False when it leaves no trace.
+    /// False when its id will be unknown.
     pub stored: bool,
     /// What it emits, from the first event on.
     pub events: EventReader,
@@ -34,15 +44,34 @@ pub struct Turn {
 
 impl ChatService {
     /// Starts a turn and returns once its start is stored and the provider has accepted it, or has
-    /// taken longer than the grace for that.
+    /// taken longer than the grace for that; a turn in the background, once its start is stored.
+    /// A request that comes again is not done again: the turn that it began is told from its start.
     ///
-    /// Dropping the future at any point ends the turn as cancelled, or before anything is stored.
+    /// Dropping the future at any point ends the turn as cancelled, or before anything is stored,
+    /// unless it is one in the background.
     ///
     /// # Errors
     ///
     /// [`ChatError`]. Unless it is [`ChatError::Failed`] or [`ChatError::Stopped`], nothing was
     /// stored.
     pub async fn start_turn(&self, scope: &Scope, request: TurnRequest) -> Result<Turn, ChatError> {
+        let inner = &self.inner;
+        let Some(key) = request.once.clone() else { return self.begin_turn(scope, request).await };
+        let once = inner.once(key);
+        // Seen before the provider is called in vain, and before what the first request has changed
+        // can be in the way; the commit sees it again.
+        let earlier = match inner.ports.turns.earlier(scope, &once).await {
+            Ok(Some(earlier)) => earlier,
+            Ok(None) => match self.begin_turn(scope, request).await {
+                Err(ChatError::Store(StoreError::Done(earlier))) => earlier,
+                begun => return begun,
+            },
+            Err(error) => return Err(ChatError::Store(error)),
+        };
+        inner.told_again(scope, earlier, once.fingerprint).await
+    }
+
+    async fn begin_turn(&self, scope: &Scope, request: TurnRequest) -> Result<Turn, ChatError> {
         let inner = &self.inner;
         inner.accepts_turns()?;
         let model = match &request.model {
@@ -51,28 +80,50 @@ impl ChatService {
             }
             None => inner.ports.models.default_model(),
         };
-        if request.input.is_empty() {
-            let message = "a turn needs at least one new item".to_owned();
-            return Err(ChatError::Invalid { param: "input", message });
-        }
-        inner.check_contents(&request.input, "input")?;
+        inner.check_turn(&request)?;
 
-        let stored = request.store;
-        let log = Log::new(inner.limits.log_window_bytes, stored);
-        let events = log.reader();
+        let trace = match (request.store, &request.once) {
+            (true, _) => Trace::Response,
+            (false, Some(_)) => Trace::Hidden,
+            (false, None) => Trace::None,
+        };
+        let place = if request.background { Some(inner.place_in_background()?) } else { None };
+        let keep = if trace.is_stored() { Keep::Everything } else { Keep::Nothing };
+        let unread = if request.background { Unread::GoOn } else { Unread::Cancel };
+        let log = Log::new(inner.limits.log_window_bytes, keep, unread);
+        let events = EventReader::live(log.reader());
         let (started, answer) = oneshot::channel();
         let run = Run {
             inner: Arc::clone(inner),
             scope: scope.clone(),
             id: ResponseId::from_uuid(inner.ports.ids.next()),
             model: Arc::clone(model),
-            deadline: Instant::now() + inner.limits.turn_timeout,
+            trace,
             log,
             stop: CancellationToken::new(),
+            _place: place,
         };
         inner.spawn_turn(run.complete(request, Started(Some(started))));
         let response = answer.await.unwrap_or(Err(ChatError::Internal))?;
-        Ok(Turn { response, stored, events })
+        Ok(Turn { response, stored: trace == Trace::Response, events })
+    }
+}
+
+impl Inner {
+    fn check_turn(&self, request: &TurnRequest) -> Result<(), ChatError> {
+        if request.input.is_empty() {
+            let message = "a turn needs at least one new item".to_owned();
+            return Err(ChatError::Invalid { param: "input", message });
+        }
+        if request.background && !request.store {
+            let message = "an answer in the background must be stored to be found again";
+            return Err(ChatError::Invalid { param: "store", message: message.to_owned() });
+        }
+        self.check_contents(&request.input, "input")
+    }
+
+    fn place_in_background(&self) -> Result<OwnedSemaphorePermit, ChatError> {
+        Arc::clone(&self.background).try_acquire_owned().map_err(|_| ChatError::QueueFull)
     }
 }
 
@@ -98,9 +149,11 @@ struct Run {
     scope: Scope,
     id: ResponseId,
     model: Arc<Model>,
-    deadline: Instant,
+    trace: Trace,
     log: Arc<Log>,
     stop: CancellationToken,
+    /// Held by a turn in the background until its end.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Run {
@@ -108,12 +161,13 @@ impl Run {
         let live = Arc::new(LiveTurn {
             scope: self.scope.clone(),
             response: self.id,
-            stored: request.store,
+            trace: self.trace,
             conversation: OnceLock::new(),
             log: Arc::clone(&self.log),
             stop: self.stop.clone(),
             ended: CancellationToken::new(),
             last_sign_of_life: Mutex::new(Instant::now()),
+            at_work: AtomicBool::new(!request.background),
         });
         self.inner.live.insert(&live);
         // Whatever panics in it: its readers hear that nothing will follow, and once it gives no
@@ -126,11 +180,10 @@ impl Run {
     }
 
     async fn begin_and_finish(&self, request: TurnRequest, mut started: Started, live: &LiveTurn) {
-        let store = request.store;
         let begun = tokio::select! {
             // Nobody waits for it any more and nothing is stored yet, or will be by this future.
             biased;
-            () = self.log.abandoned().cancelled(), if !store => return,
+            () = self.log.abandoned().cancelled(), if !self.trace.is_stored() => return,
             begun = self.begin(request, live) => begun,
         };
         let begun = match begun {
@@ -138,13 +191,18 @@ impl Run {
             Err(error) => return started.tell(Err(error)),
         };
         let mut transcript = Transcript::new(self.id);
-        let relayed = self.relay(begun.opening, &begun.response, &mut transcript, &mut started);
+        self.log.push(EventKind::Created);
+        let relayed = async {
+            let _at_work = match self.turn_of_its_own(&begun.response, live, &mut started).await {
+                Ok(at_work) => at_work,
+                Err(outcome) => return outcome,
+            };
+            self.log.push(EventKind::InProgress);
+            self.relay(begun.opening, &begun.response, &mut transcript, &mut started).await
+        };
         let relayed = AssertUnwindSafe(relayed).catch_unwind().await;
         let outcome = relayed.unwrap_or_else(|_panic| relay::Outcome::fault());
-        let ended = self.finish(&begun.response, begun.input_tokens, outcome, transcript, store);
-        let ended = ended.await;
-
-        self.inner.live.remove(live);
+        let ended = self.finish(&begun.response, begun.input_tokens, outcome, transcript).await;
         if !started.is_told() {
             started.tell(match &ended.response.status {
                 Status::Failed(failure) => Err(ChatError::Failed(failure.clone())),
@@ -155,6 +213,28 @@ impl Run {
             self.log.push(EventKind::Failed(failure.clone()));
         }
         self.log.push(EventKind::Ended(Arc::new(ended)));
+    }
+
+    /// Lets a turn in the background wait until fewer of them are at work. Its caller does not.
+    async fn turn_of_its_own(
+        &self,
+        response: &Arc<Response>,
+        live: &LiveTurn,
+        started: &mut Started,
+    ) -> Result<Option<SemaphorePermit<'_>>, relay::Outcome> {
+        if !response.background {
+            return Ok(None);
+        }
+        self.log.push(EventKind::Queued);
+        started.tell(Ok(Arc::clone(response)));
+        let at_work = tokio::select! {
+            biased;
+            status = self.stopped() => return Err(relay::Outcome::of(status)),
+            at_work = self.inner.at_work.acquire() => at_work,
+        };
+        live.at_work.store(true, Ordering::Relaxed);
+        // Only a closed semaphore gives none, and nobody closes this one.
+        Ok(at_work.ok())
     }
 
     /// Completes with the status of a turn that shall end before its answer does.

@@ -9,7 +9,11 @@ use loquat_provider::{AnswerStream, ChatRequest, ProviderError};
 use loquat_store::{BeginTurn, Head, History, HistoryStart, Place, StoreError, TurnHome};
 
 use super::Run;
-use crate::{ChatError, Missing, Target, TurnRequest, live::LiveTurn, service::Inner};
+use crate::{
+    ChatError, Missing, Target, TurnRequest,
+    live::{LiveTurn, Trace},
+    service::Inner,
+};
 
 /// How often a start is tried again when the conversation moved on between reading and writing.
 const ATTEMPTS: u32 = 3;
@@ -74,15 +78,16 @@ impl Run {
     }
 
     async fn history(&self, target: Target, tokens: u32) -> Result<Option<History>, ChatError> {
-        let (start, missing) = match target {
+        let start = match target {
             Target::Nothing | Target::NewConversation => return Ok(None),
-            Target::Conversation(id) => (HistoryStart::Conversation(id), Missing::Conversation),
-            Target::Response(id) => (HistoryStart::Response(id), Missing::PreviousResponse),
+            Target::Conversation(id) => HistoryStart::Conversation(id),
+            Target::After(id, item) => HistoryStart::Item(id, item),
+            Target::Response(id) => HistoryStart::Response(id),
         };
         // One more token than there is room for, so that the receipt can name what stayed out.
         let budget = u64::from(tokens).saturating_add(1);
         let history = self.inner.ports.turns.history(&self.scope, start, budget).await;
-        let history = history.map_err(Inner::not_found(missing))?;
+        let history = history.map_err(Inner::not_found(missing(target)))?;
         if history.head.running {
             // Seen before the provider is called in vain; the commit would refuse it too.
             return Err(match target {
@@ -127,37 +132,46 @@ impl Run {
             live.conversation.get_or_init(|| id);
         }
         let response = Arc::new(self.response(request, conversation));
-        if request.store {
+        if self.trace.is_stored() {
             let begin = BeginTurn {
                 response: response.as_ref().clone(),
+                hidden: self.trace == Trace::Hidden,
                 home,
                 input: input.to_vec(),
                 receipt: RawJson::from_checked(receipt),
                 lease: self.inner.limits.lease,
+                once: request.once.clone().map(|once| self.inner.once(once)),
             };
             let commit = self.inner.ports.turns.begin_turn(&self.scope, begin);
-            let missing = match request.target {
-                Target::Response(_) => Missing::PreviousResponse,
-                _ => Missing::Conversation,
+            // A request that may have come before, or that has to wait, calls nobody yet.
+            let begun = if request.background || request.once.is_some() {
+                commit.await
+            } else {
+                opening.beside(commit).await
             };
-            opening.beside(commit).await.map_err(Inner::not_found(missing))?;
+            begun.map_err(Inner::not_found(missing(request.target)))?;
         }
         Ok(Begun { response, input_tokens, opening })
     }
 
     fn home(&self, target: Target, head: Option<Head>) -> TurnHome {
         match (target, head) {
+            // It leaves no trace in the conversation that it has read.
+            _ if self.trace == Trace::Hidden => self.new_home(false),
             (Target::Conversation(id), Some(head)) => {
                 TurnHome::Existing { id, place: Place::Leaf(head.leaf) }
             }
+            (Target::After(id, item), _) => TurnHome::Existing { id, place: Place::After(item) },
             (Target::Response(_), Some(head)) => {
                 TurnHome::Existing { id: head.conversation, place: Place::After(head.leaf) }
             }
-            (target, _) => TurnHome::New {
-                conversation: self.inner.new_conversation(None, loquat_domain::Metadata::default()),
-                listed: matches!(target, Target::NewConversation),
-            },
+            (target, _) => self.new_home(target == Target::NewConversation),
         }
+    }
+
+    fn new_home(&self, listed: bool) -> TurnHome {
+        let conversation = self.inner.new_conversation(None, loquat_domain::Metadata::default());
+        TurnHome::New { conversation, listed }
     }
 
     fn response(&self, request: &TurnRequest, conversation: Option<ConversationId>) -> Response {
@@ -171,11 +185,21 @@ impl Run {
             model: self.model.id.clone(),
             settings: request.settings.clone(),
             metadata: request.metadata.clone(),
-            status: Status::InProgress,
+            background: request.background,
+            status: if request.background { Status::Queued } else { Status::InProgress },
             usage: None,
             created_at: self.inner.ports.clock.now(),
             completed_at: None,
         }
+    }
+}
+
+/// What is not there when the target is not.
+fn missing(target: Target) -> Missing {
+    match target {
+        Target::Response(_) => Missing::PreviousResponse,
+        Target::After(_, Some(_)) => Missing::Item,
+        _ => Missing::Conversation,
     }
 }
 

@@ -31,7 +31,6 @@ impl Run {
         input_tokens: u32,
         outcome: Outcome,
         mut transcript: Transcript,
-        store: bool,
     ) -> Ended {
         let item_status = match outcome.status {
             Status::Completed => ItemStatus::Completed,
@@ -51,19 +50,22 @@ impl Run {
             },
             output,
         };
-        if store { self.store_end(ended).await } else { ended }
+        if self.trace.is_stored() { self.store_end(ended).await } else { ended }
     }
 
     async fn store_end(&self, mut ended: Ended) -> Ended {
         // The `error` event of a failure comes before the last one.
         let still_to_come = if matches!(ended.response.status, Status::Failed(_)) { 2 } else { 1 };
         let last_sequence = self.log.last_sequence() + still_to_come;
+        let log = self.log.all_unsaved();
         let mut pauses = PAUSES.iter();
         loop {
             let finish = FinishTurn {
                 response: ended.response.clone(),
                 output: ended.output.iter().map(|item| item.as_ref().clone()).collect(),
                 last_sequence,
+                log: log.clone(),
+                keep_log: self.inner.limits.event_log_keep,
             };
             match self.inner.ports.turns.finish_turn(&self.scope, finish).await {
                 Ok(()) => break,

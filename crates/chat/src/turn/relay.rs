@@ -3,8 +3,9 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use futures::StreamExt as _;
-use loquat_domain::{EventKind, Failure, FailureCode, IncompleteReason, Response, Status, Usage};
+use loquat_domain::{Failure, FailureCode, IncompleteReason, Response, Status, Usage};
 use loquat_provider::{AnswerStream, FinishReason, ProviderError, ProviderEvent};
+use tokio::time::Instant;
 
 use super::{
     Run, Started,
@@ -20,7 +21,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    fn of(status: Status) -> Self {
+    pub(super) fn of(status: Status) -> Self {
         Self { status, usage: None }
     }
 
@@ -46,14 +47,13 @@ impl Run {
         transcript: &mut Transcript,
         started: &mut Started,
     ) -> Outcome {
-        self.log.push(EventKind::Created);
-        self.log.push(EventKind::InProgress);
-        let answer = match self.accepted(opening, response, started).await {
+        let deadline = Instant::now() + self.inner.limits.turn_timeout;
+        let answer = match self.accepted(opening, response, deadline, started).await {
             Ok(answer) => answer,
             Err(outcome) => return outcome,
         };
         started.tell(Ok(Arc::clone(response)));
-        self.listen(answer, transcript).await
+        self.listen(answer, transcript, deadline).await
     }
 
     /// Waits for the provider to accept. When that takes longer than the grace, the caller is told
@@ -62,6 +62,7 @@ impl Run {
         &self,
         opening: Opening,
         response: &Arc<Response>,
+        deadline: Instant,
         started: &mut Started,
     ) -> Result<AnswerStream, Outcome> {
         let mut call = match opening {
@@ -75,17 +76,22 @@ impl Run {
                 biased;
                 answered = &mut call => return answered.map_err(refused),
                 status = self.stopped() => return Err(Outcome::of(status)),
-                () = tokio::time::sleep_until(self.deadline) => return Err(Outcome::timed_out()),
+                () = tokio::time::sleep_until(deadline) => return Err(Outcome::timed_out()),
                 () = &mut grace, if !started.is_told() => started.tell(Ok(Arc::clone(response))),
             }
         }
     }
 
     /// Relays the answer until it ends, fails, is stopped or is too long.
-    async fn listen(&self, mut answer: AnswerStream, transcript: &mut Transcript) -> Outcome {
+    async fn listen(
+        &self,
+        mut answer: AnswerStream,
+        transcript: &mut Transcript,
+        deadline: Instant,
+    ) -> Outcome {
         let tools = self.inner.tools();
         let limits = &self.inner.limits;
-        let mut interrupted = std::pin::pin!(self.interrupted());
+        let mut interrupted = std::pin::pin!(self.interrupted(deadline));
         let mut finished: Option<FinishReason> = None;
         let mut usage = None;
         loop {
@@ -145,10 +151,10 @@ impl Run {
     }
 
     /// Completes when the turn must end although the provider has not.
-    async fn interrupted(&self) -> Outcome {
+    async fn interrupted(&self, deadline: Instant) -> Outcome {
         tokio::select! {
             status = self.stopped() => Outcome::of(status),
-            () = tokio::time::sleep_until(self.deadline) => Outcome::timed_out(),
+            () = tokio::time::sleep_until(deadline) => Outcome::timed_out(),
         }
     }
 }

@@ -1,0 +1,292 @@
+//! Reading what a turn emits, wherever it runs or ran.
+//!
+//! A turn of this process is read from its log. Any other, and one that is read from the start when
+//! its log has let go of that, is read from the store: what was checkpointed, then what is
+//! checkpointed meanwhile, or the live log where this process has it, then the end.
+
+mod retold;
+
+use std::{
+    collections::VecDeque,
+    ops::ControlFlow,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures::{FutureExt as _, future::BoxFuture};
+use loquat_domain::{Ended, Event, EventKind, Response, ResponseId, Scope, Status};
+use loquat_store::{
+    CheckpointLog, EventLog, LogEnd, StoreError, StoredResponse, TurnStore, json::EventDecoder,
+};
+use tokio::time::Instant;
+
+use crate::log::{Joined, LogReader, Read};
+
+/// The most runs that are read at once: a run has 2 KiB of events where they come slowly, and not
+/// much more than half of a log's window where they come fast.
+const RUNS: u32 = 16;
+
+/// For how long a store that cannot be reached is asked again: the time that a database takes to
+/// restart, twice.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A reader of a turn's events, with a position of its own.
+///
+/// Dropping the last reader of a turn before its end cancels the turn, unless it runs in the
+/// background or in another process.
+#[derive(Debug)]
+pub struct EventReader(Source);
+
+#[derive(Debug)]
+enum Source {
+    Live(LogReader),
+    Stored(StoredReader),
+}
+
+impl EventReader {
+    pub(crate) fn live(reader: LogReader) -> Self {
+        Self(Source::Live(reader))
+    }
+
+    pub(crate) fn stored(follower: Follower) -> Self {
+        Self(Source::Stored(StoredReader {
+            ready: VecDeque::new(),
+            reading: Some(follower.next_batch().boxed()),
+        }))
+    }
+
+    /// Visits the events that have not been read yet, in order, until `visit` breaks or there are
+    /// none left; the event at which it breaks counts as read.
+    ///
+    /// Ready with [`Read::Events`] when at least one was visited; else the task is woken when there
+    /// are more. `visit` may run under a lock: it must not block.
+    pub fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        visit: &mut dyn FnMut(&Event) -> ControlFlow<()>,
+    ) -> Poll<Read> {
+        match &mut self.0 {
+            Source::Live(reader) => reader.poll_read(cx, visit),
+            Source::Stored(reader) => reader.poll_read(cx, visit),
+        }
+    }
+
+    /// Waits for events and returns them; empty when nothing will follow.
+    pub async fn next_batch(&mut self) -> Vec<Event> {
+        let mut batch = Vec::new();
+        std::future::poll_fn(|cx| {
+            self.poll_read(cx, &mut |event| {
+                batch.push(event.clone());
+                ControlFlow::Continue(())
+            })
+        })
+        .await;
+        batch
+    }
+}
+
+/// What was read from the store and not visited yet.
+struct StoredReader {
+    ready: VecDeque<Event>,
+    /// `None` when nothing will follow.
+    reading: Option<BoxFuture<'static, (Vec<Event>, Follower)>>,
+}
+
+impl std::fmt::Debug for StoredReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredReader").field("ready", &self.ready.len()).finish_non_exhaustive()
+    }
+}
+
+impl StoredReader {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        visit: &mut dyn FnMut(&Event) -> ControlFlow<()>,
+    ) -> Poll<Read> {
+        while self.ready.is_empty() {
+            let Some(reading) = &mut self.reading else { return Poll::Ready(Read::Closed) };
+            let (batch, follower) = std::task::ready!(reading.poll_unpin(cx));
+            self.reading = (!batch.is_empty()).then(|| follower.next_batch().boxed());
+            self.ready.extend(batch);
+        }
+        while let Some(event) = self.ready.pop_front() {
+            if visit(&event).is_break() {
+                break;
+            }
+        }
+        Poll::Ready(Read::Events)
+    }
+}
+
+/// Reads a turn's events from the first on.
+pub(crate) struct Follower {
+    pub(crate) turns: Arc<dyn TurnStore>,
+    pub(crate) scope: Scope,
+    pub(crate) id: ResponseId,
+    /// Pause between two looks at a turn that runs elsewhere.
+    pub(crate) pause: Duration,
+    /// The live log, where this process has it.
+    pub(crate) joined: Option<Joined>,
+    decoder: EventDecoder,
+    /// Sequence number of the next event.
+    next: u64,
+    place: Place,
+}
+
+/// Where the next events are.
+enum Place {
+    Store,
+    Log(LogReader),
+    Nowhere,
+}
+
+/// Nothing more can be read: the response was deleted, or the store fails.
+struct CutOff;
+
+impl Follower {
+    pub(crate) fn new(
+        turns: Arc<dyn TurnStore>,
+        scope: Scope,
+        id: ResponseId,
+        pause: Duration,
+        joined: Option<Joined>,
+    ) -> Self {
+        let (decoder, place) = (EventDecoder::new(), Place::Store);
+        Self { turns, scope, id, pause, joined, decoder, next: 0, place }
+    }
+
+    /// The next events; none when nothing will follow.
+    async fn next_batch(mut self) -> (Vec<Event>, Self) {
+        let batch = self.read().await.unwrap_or_else(|CutOff| Vec::new());
+        (batch, self)
+    }
+
+    async fn read(&mut self) -> Result<Vec<Event>, CutOff> {
+        loop {
+            let events = match &mut self.place {
+                Place::Nowhere => return Ok(Vec::new()),
+                Place::Log(reader) => {
+                    let batch = next_of(reader).await;
+                    if batch.is_empty() {
+                        return Ok(batch);
+                    }
+                    // Some of them were in the store already.
+                    batch.into_iter().filter(|event| event.sequence >= self.next).collect()
+                }
+                Place::Store => self.read_store().await?,
+            };
+            if !events.is_empty() {
+                return Ok(events);
+            }
+        }
+    }
+
+    async fn read_store(&mut self) -> Result<Vec<Event>, CutOff> {
+        let log = self.patiently(Self::log).await?;
+        if !log.runs.is_empty() {
+            return self.decode(log.runs);
+        }
+        if let Some(end) = log.end {
+            self.place = Place::Nowhere;
+            return self.end(end).await;
+        }
+        match self.joined.take_if(|joined| joined.start <= self.next) {
+            Some(Joined { before, reader, .. }) => {
+                self.place = Place::Log(reader);
+                self.decode(before)
+            }
+            None => {
+                tokio::time::sleep(self.pause).await;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn log(&self) -> BoxFuture<'_, Result<EventLog, StoreError>> {
+        self.turns.events(&self.scope, self.id, self.next, RUNS)
+    }
+
+    fn response(&self) -> BoxFuture<'_, Result<StoredResponse, StoreError>> {
+        self.turns.response(&self.scope, self.id)
+    }
+
+    /// The events of those runs that have not been read yet.
+    fn decode(&mut self, runs: Vec<CheckpointLog>) -> Result<Vec<Event>, CutOff> {
+        let mut events = Vec::new();
+        for run in runs {
+            if run.first != self.next {
+                continue;
+            }
+            events.extend(self.decoder.push(&run.events).map_err(|error| self.cut(&error))?);
+            self.next = run.last + 1;
+        }
+        Ok(events)
+    }
+
+    /// What follows the last event of the log.
+    async fn end(&mut self, end: LogEnd) -> Result<Vec<Event>, CutOff> {
+        let stored = self.patiently(Self::response).await?;
+        if !end.kept && self.next == 0 {
+            return Ok(retold::events(stored));
+        }
+        let failure = match &stored.response.status {
+            Status::Failed(failure) => Some(EventKind::Failed(failure.clone())),
+            _ => None,
+        };
+        let output = stored.output.into_iter().map(Arc::new).collect();
+        let ended = EventKind::Ended(Arc::new(Ended { response: stored.response, output }));
+        let numbered = (self.next..).zip(failure.into_iter().chain([ended]));
+        let events: Vec<_> = numbered.map(|(sequence, kind)| Event { sequence, kind }).collect();
+        if events.last().map(|event| event.sequence) == Some(end.last_sequence) {
+            return Ok(events);
+        }
+        // The middle of it was forgotten while it was read.
+        tracing::warn!(response = %self.id, "a log ended before its last event");
+        Err(CutOff)
+    }
+
+    /// Asks the store, and asks again while it cannot be reached.
+    async fn patiently<T>(
+        &self,
+        ask: impl Fn(&Self) -> BoxFuture<'_, Result<T, StoreError>>,
+    ) -> Result<T, CutOff> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match ask(self).await {
+                Ok(answer) => return Ok(answer),
+                Err(StoreError::Unavailable(_)) if Instant::now() < deadline => {
+                    tokio::time::sleep(self.pause).await;
+                }
+                Err(error) => return Err(self.cut(&error)),
+            }
+        }
+    }
+
+    fn cut(&self, error: &StoreError) -> CutOff {
+        if !matches!(error, StoreError::NotFound) {
+            let error: &dyn std::error::Error = error;
+            tracing::error!(error, response = %self.id, "a log cannot be read");
+        }
+        CutOff
+    }
+}
+
+async fn next_of(reader: &mut LogReader) -> Vec<Event> {
+    let mut batch = Vec::new();
+    std::future::poll_fn(|cx| {
+        reader.poll_read(cx, &mut |event| {
+            batch.push(event.clone());
+            ControlFlow::Continue(())
+        })
+    })
+    .await;
+    batch
+}
+
+/// A response as it was when its first event was emitted.
+pub(crate) fn as_begun(response: Response) -> Response {
+    let status = if response.background { Status::Queued } else { Status::InProgress };
+    Response { status, usage: None, completed_at: None, ..response }
+}

@@ -1,0 +1,103 @@
+//! A position in a turn's log.
+
+use std::{
+    ops::ControlFlow,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use loquat_domain::Event;
+use tokio::time::Instant;
+
+use super::Log;
+
+/// Where a reader stands.
+#[derive(Debug)]
+pub(super) struct Position {
+    pub(super) id: u64,
+    /// Sequence number of the next event that it will read.
+    pub(super) next: u64,
+    /// Since when it has not taken what there was to take.
+    pub(super) stalled_since: Option<Instant>,
+    pub(super) waker: Option<Waker>,
+}
+
+impl Position {
+    pub(super) fn new(id: u64, next: u64) -> Self {
+        Self { id, next, stalled_since: None, waker: None }
+    }
+}
+
+/// What became of an attempt to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// At least one event was visited; there may be more.
+    Events,
+    /// Nothing will follow: the last event was read, or the reader was ended for being too slow.
+    Closed,
+}
+
+/// A reader of a live turn's log. Dropping the last one of a turn before its end cancels the turn,
+/// unless it runs in the background.
+#[derive(Debug)]
+pub(crate) struct LogReader {
+    log: Arc<Log>,
+    id: u64,
+}
+
+impl LogReader {
+    pub(super) fn new(log: Arc<Log>, id: u64) -> Self {
+        Self { log, id }
+    }
+
+    /// See [`EventReader::poll_read`](crate::EventReader::poll_read). `visit` runs under the log's
+    /// lock.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        visit: &mut dyn FnMut(&Event) -> ControlFlow<()>,
+    ) -> Poll<Read> {
+        let mut guard = self.log.lock();
+        let state = &mut *guard;
+        let Some(reader) = state.readers.iter_mut().find(|reader| reader.id == self.id) else {
+            return Poll::Ready(Read::Closed);
+        };
+        let skip = usize::try_from(reader.next - state.first).unwrap_or(usize::MAX);
+        let before = reader.next;
+        for event in state.events.iter().skip(skip) {
+            reader.next += 1;
+            if visit(event).is_break() {
+                break;
+            }
+        }
+        if reader.next > before {
+            reader.stalled_since = None;
+            let was_full = state.held() > self.log.window_bytes;
+            state.trim();
+            drop(guard);
+            if was_full {
+                self.log.room.notify_waiters();
+            }
+            return Poll::Ready(Read::Events);
+        }
+        if state.closed {
+            return Poll::Ready(Read::Closed);
+        }
+        reader.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for LogReader {
+    fn drop(&mut self) {
+        let mut state = self.log.lock();
+        state.readers.retain(|reader| reader.id != self.id);
+        state.trim();
+        let is_last = state.readers.is_empty() && !state.closed;
+        drop(state);
+        self.log.room.notify_waiters();
+        if is_last {
+            self.log.abandon();
+        }
+    }
+}
