@@ -12,16 +12,20 @@
 )]
 
 mod begin;
+mod branches;
 mod conversations;
 mod deletion;
+mod events;
 mod fidelity;
 mod finish;
 mod history;
 mod items;
 mod leases;
 mod lists;
+mod once;
 mod person;
 mod responses;
+mod stops;
 mod strangers;
 mod things;
 
@@ -158,6 +162,57 @@ macro_rules! store_conformance {
             titles_and_metadata_come_back_byte_for_byte
             settings_come_back_as_they_were_given
             a_response_keeps_its_links
+            branches_are_listed_with_what_they_are
+            paging_visits_each_branch_once
+            a_cursor_that_is_no_leaf_is_refused
+            a_branch_that_goes_on_is_one_branch
+            a_fork_leaves_the_old_branch
+            a_turn_after_an_inactive_leaf_goes_on_with_its_branch
+            an_answer_can_be_asked_for_again
+            an_item_after_an_interior_end_makes_a_branch
+            a_late_answer_extends_its_own_branch
+            deleting_the_active_leaf_shortens_its_branch
+            deleting_an_inactive_leaf_shortens_its_branch
+            deleting_an_interior_item_keeps_the_branches
+            an_activated_branch_is_shown_and_continued
+            activating_the_active_branch_changes_nothing
+            only_a_leaf_names_a_branch
+            a_running_turn_keeps_its_branch_active
+            a_history_can_end_at_any_item
+            a_history_at_an_item_says_whether_a_turn_is_in_the_way
+            a_key_begins_a_turn_once
+            a_key_makes_a_conversation_once
+            a_key_appends_items_once
+            of_twenty_turns_with_one_key_one_begins
+            of_twenty_conversations_with_one_key_one_is_made
+            of_twenty_appends_with_one_key_one_is_done
+            a_key_is_known_while_its_turn_holds_the_lock
+            a_key_is_known_after_what_it_made_was_deleted
+            the_same_key_of_somebody_else_is_another_key
+            a_key_tells_what_its_first_request_said
+            a_request_that_fails_uses_no_key
+            a_key_is_forgotten_after_its_time
+            a_forgotten_key_leaves_what_its_owner_knows
+            forgetting_goes_in_small_steps
+            a_hidden_response_is_read_and_not_found
+            a_hidden_turn_that_gives_no_sign_of_life_is_stale
+            a_forgotten_key_takes_its_hidden_response_along
+            the_events_of_a_running_turn_are_read_run_by_run
+            no_events_are_read_where_no_run_begins
+            events_are_read_up_to_the_first_gap
+            a_run_that_comes_again_is_read_once
+            events_are_read_after_the_end
+            an_end_may_bring_a_run_that_a_checkpoint_has_kept
+            events_that_are_not_kept_end_with_their_turn
+            events_within_their_time_are_not_forgotten
+            a_late_checkpoint_adds_no_events
+            a_response_that_is_gone_has_no_events
+            a_stop_is_heard_at_the_next_checkpoint
+            an_ended_turn_is_not_stopped
+            a_turn_is_stopped_by_its_owner_only
+            a_turn_that_is_gone_hears_so
+            one_checkpoint_call_tells_of_many_turns
+            a_queued_turn_is_at_work_once_a_checkpoint_says_so
             a_store_that_works_answers_a_ping
         );
     };
@@ -165,8 +220,8 @@ macro_rules! store_conformance {
 
 mod scenarios {
     pub use super::{
-        begin::*, conversations::*, deletion::*, fidelity::*, finish::*, history::*, items::*,
-        leases::*, lists::*, responses::*, strangers::*,
+        begin::*, branches::*, conversations::*, deletion::*, events::*, fidelity::*, finish::*,
+        history::*, items::*, leases::*, lists::*, once::*, responses::*, stops::*, strangers::*,
     };
 }
 

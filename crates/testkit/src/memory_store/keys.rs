@@ -57,20 +57,11 @@ impl Tenant {
 
     /// Forgets a key, and with it what was kept only to answer it again.
     pub(super) fn forget(&mut self, name: &KeyName) {
-        let Some(KeyRow { earlier: Earlier { made: Made::Response(id), .. }, .. }) =
-            self.keys.remove(name)
-        else {
-            return;
-        };
-        let Some(home) =
-            self.responses.get(&id).filter(|row| row.hidden).map(|row| row.conversation)
-        else {
-            return;
-        };
-        self.remove_response(id);
-        let is_listed = self.conversations.get(&home).is_some_and(|row| row.listed);
-        if !is_listed && !self.is_used(home) {
-            self.remove_conversation(home);
+        let made = self.keys.remove(name).map(|row| row.earlier.made);
+        if let Some(Made::Response(id)) = made
+            && self.responses.get(&id).is_some_and(|row| row.hidden)
+        {
+            self.remove_response(id);
         }
     }
 }

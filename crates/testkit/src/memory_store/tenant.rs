@@ -262,8 +262,9 @@ impl Tenant {
         }
     }
 
-    /// Takes a response away. In an implicit conversation the items at the end of its branch go
-    /// with it, up to the first that another item follows or another response ends at.
+    /// Takes a response away. An implicit conversation goes with its last one; until then the items
+    /// at the end of the response's branch do, up to the first that another item follows or another
+    /// response ends at.
     pub(super) fn remove_response(&mut self, id: ResponseId) {
         let Some(gone) = self.responses.remove(&id) else { return };
         let Some(home) = self.conversations.get_mut(&gone.conversation) else { return };
@@ -272,6 +273,9 @@ impl Tenant {
         }
         if home.listed {
             return;
+        }
+        if !self.responses.values().any(|other| other.conversation == gone.conversation) {
+            return self.remove_conversation(gone.conversation);
         }
         let mut end = gone.leaf;
         while let Some(id) = end.filter(|id| !self.is_continued(*id)) {
@@ -282,12 +286,6 @@ impl Tenant {
     fn is_continued(&self, id: ItemId) -> bool {
         self.items.values().any(|later| later.parent == Some(id))
             || self.responses.values().any(|response| response.leaf == Some(id))
-    }
-
-    /// True when something is in a conversation.
-    pub(super) fn is_used(&self, id: ConversationId) -> bool {
-        self.items.values().any(|row| row.conversation == id)
-            || self.responses.values().any(|row| row.conversation == id)
     }
 
     /// Takes a conversation away with everything below it.

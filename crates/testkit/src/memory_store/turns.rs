@@ -157,8 +157,12 @@ impl TurnStore for MemoryStore {
             row.response = Response { status, usage, completed_at, ..row.response.clone() };
             row.leaf = leaf;
             row.output = output;
-            for run in turn.log {
-                row.keep_run(run);
+            if turn.keep_log.is_zero() {
+                row.log.clear();
+            } else {
+                for run in turn.log {
+                    row.keep_run(run);
+                }
             }
             let log_until = self.clock.now().plus(turn.keep_log);
             row.end = Some(TurnEnd { last_sequence: turn.last_sequence, log_until });

@@ -4,47 +4,24 @@ use std::{sync::Arc, time::Duration};
 
 use loquat_domain::{
     Event, EventKind, FunctionCall, Item, ItemContent, ItemStart, ItemStatus, Message, Part,
-    Reasoning, Response, ResponseId, Role, Scope, Status, StreamKind,
+    Reasoning, Response, ResponseId, Role, Status, StreamKind,
 };
-use loquat_store::{Checkpoint, CheckpointLog, HistoryStart, Place, StoreError, TurnHome, json};
+use loquat_store::{HistoryStart, Place, StoreError, TurnHome};
 
 use super::{
     Store,
     person::{Begun, HOUR, Person},
     things::{
-        alive, answered, conversation, end, ended, in_progress, item_id, message, messages, moment,
-        scope,
+        alive, answered, conversation, end, ended, events, in_progress, item_id, message, messages,
+        moment, scope, telling,
     },
 };
 
 /// A lease of no duration has run out at once.
 const GONE: Duration = Duration::ZERO;
 
-/// A sign of life that brings a run of events.
-fn telling(begun: &Begun, scope: &Scope, events: &[Event]) -> Checkpoint {
-    let [first, .., last] = [events.first(), events.last()].map(|it| it.unwrap().sequence);
-    let events = json::encode_events(events);
-    let log = Some(CheckpointLog { first, last, events });
-    Checkpoint { log, ..alive(scope, begun.response.id) }
-}
-
 async fn stale(store: &dyn Store) -> Vec<ResponseId> {
     store.stale_turns(100).await.unwrap().iter().map(|turn| turn.response.id).collect()
-}
-
-/// The first events of an answer that goes on and on.
-fn events(count: usize) -> Vec<Event> {
-    let (id, kind) = (item_id(), StreamKind::Text);
-    let beginning = [
-        EventKind::Created,
-        EventKind::InProgress,
-        EventKind::ItemAdded { output: 0, id, start: ItemStart::Message },
-        EventKind::PartAdded { output: 0, id, part: 0, kind },
-    ];
-    let text = |n| format!("piece {n} ");
-    let delta = |n| EventKind::Delta { output: 0, id, part: 0, kind, text: text(n) };
-    let kinds = beginning.into_iter().chain((0..).map(delta)).take(count);
-    (0..).zip(kinds).map(|(sequence, kind)| Event { sequence, kind }).collect()
 }
 
 /// A holder that gave no sign of life in time holds nothing any more.
@@ -136,8 +113,8 @@ pub async fn one_checkpoint_call_serves_many_turns(store: &dyn Store) {
         let running = person.implicit_turn("a").await;
         let ended = person.implicit_turn("b").await;
         let deleted = person.implicit_turn("c").await;
-        batch.extend([&ended, &deleted].map(|it| telling(it, &person.scope, &events(2))));
-        batch.push(telling(&running, &person.scope, &events(3)));
+        batch.extend([&ended, &deleted].map(|it| telling(&person.scope, it, &events(2))));
+        batch.push(telling(&person.scope, &running, &events(3)));
         batch.push(alive(&person.scope, in_progress(None, 1).id));
         person.finish(ended, "answer").await;
         person.delete_response(deleted.response.id).await.unwrap();
@@ -159,10 +136,10 @@ pub async fn a_stale_turn_brings_its_events(store: &dyn Store) {
     let told = every_kind_of_event(&begun.response);
     let of_other = events(4);
     for (from, to) in [(0, 1), (1, 5), (5, told.len())] {
-        let sign = telling(&begun, &ada.scope, &told[from..to]);
+        let sign = telling(&ada.scope, &begun, &told[from..to]);
         store.checkpoint(vec![sign], HOUR).await.unwrap();
     }
-    let batch = vec![telling(&other, &ada.scope, &of_other), alive(&ada.scope, begun.response.id)];
+    let batch = vec![telling(&ada.scope, &other, &of_other), alive(&ada.scope, begun.response.id)];
     store.checkpoint(batch, GONE).await.unwrap();
     let stale = store.stale_turns(10).await.unwrap();
     let of = |begun: &Begun| {
@@ -179,7 +156,7 @@ pub async fn a_checkpoint_that_comes_again_counts_once(store: &dyn Store) {
     let begun = ada.implicit_turn("a").await;
     let told = events(9);
     for (from, to) in [(0, 3), (0, 3), (3, 5), (3, 7), (0, 3), (7, 9)] {
-        let sign = telling(&begun, &ada.scope, &told[from..to]);
+        let sign = telling(&ada.scope, &begun, &told[from..to]);
         store.checkpoint(vec![sign], GONE).await.unwrap();
     }
     assert_eq!(store.stale_turns(1).await.unwrap()[0].events, told);
@@ -192,9 +169,9 @@ pub async fn the_events_of_a_stale_turn_end_at_the_first_gap(store: &dyn Store) 
     let headless = ada.implicit_turn("b").await;
     let told = events(9);
     let batch = vec![
-        telling(&begun, &ada.scope, &told[0..3]),
-        telling(&begun, &ada.scope, &told[4..6]),
-        telling(&headless, &ada.scope, &told[1..3]),
+        telling(&ada.scope, &begun, &told[0..3]),
+        telling(&ada.scope, &begun, &told[4..6]),
+        telling(&ada.scope, &headless, &told[1..3]),
     ];
     store.checkpoint(batch, GONE).await.unwrap();
     let stale = store.stale_turns(10).await.unwrap();
@@ -213,7 +190,7 @@ pub async fn a_checkpoint_after_the_end_changes_nothing(store: &dyn Store) {
     let done = ada.finish(begun.clone(), "c").await;
     let before = ada.response(done.response.id).await.unwrap();
     for lease in [HOUR, GONE] {
-        let sign = telling(&begun, &ada.scope, &events(2));
+        let sign = telling(&ada.scope, &begun, &events(2));
         store.checkpoint(vec![sign], lease).await.unwrap();
         assert_eq!(stale(store).await, []);
         assert_eq!(ada.response(done.response.id).await.unwrap(), before);
@@ -226,7 +203,7 @@ pub async fn a_stale_turn_can_be_ended(store: &dyn Store) {
     let ada = Person::owner(store);
     let (id, _) = ada.conversation_of(&["a"]).await;
     let begun = ada.turn(id, "b").await;
-    let sign = telling(&begun, &ada.scope, &events(2));
+    let sign = telling(&ada.scope, &begun, &events(2));
     store.checkpoint(vec![sign], GONE).await.unwrap();
 
     let turn = store.stale_turns(1).await.unwrap().remove(0);

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use loquat_domain::{
-    Conversation, ConversationId, Item, ItemId, Order, PageLimit, PageRequest, Response,
+    Branch, Conversation, ConversationId, Item, ItemId, Order, PageLimit, PageRequest, Response,
     ResponseId, Scope, Status, StoredItem,
 };
 use loquat_store::{
-    Archived, BeginTurn, History, HistoryStart, Place, StoreError, StoredResponse, TurnHome,
+    Archived, BeginTurn, EventLog, History, HistoryStart, Place, StoreError, StoredResponse,
+    TurnHome,
 };
 
 use super::{
@@ -138,15 +139,10 @@ impl<'a> Person<'a> {
         input: Vec<Item>,
         lease: Duration,
     ) -> Result<(), StoreError> {
-        let turn = BeginTurn {
-            response: response.clone(),
-            hidden: false,
-            home,
-            input,
-            receipt: receipt(),
-            lease,
-            once: None,
-        };
+        self.start(BeginTurn { lease, ..beginning(response, home, input) }).await
+    }
+
+    pub(super) async fn start(&self, turn: BeginTurn) -> Result<(), StoreError> {
         self.store.begin_turn(&self.scope, turn).await
     }
 
@@ -217,12 +213,67 @@ impl<'a> Person<'a> {
         Done { response, input, output }
     }
 
+    /// Where the events of a turn are and where they end, from a run on.
+    pub(super) async fn events(&self, begun: &Begun, from: u64, most: u32) -> EventLog {
+        self.store.events(&self.scope, begun.response.id, from, most).await.unwrap()
+    }
+
+    /// All branches, by the ids of their leaves.
+    pub(super) async fn branches(&self, conversation: ConversationId) -> Vec<Branch> {
+        let request = PageRequest { after: None, order: Order::Ascending, limit: PageLimit::MAX };
+        let page = self.store.branches(&self.scope, conversation, request).await.unwrap();
+        assert!(!page.has_more, "more than a page of branches");
+        page.entries
+    }
+
+    /// The leaf and size of each branch in the order of their ids, and which one is active.
+    pub(super) async fn shape(&self, id: ConversationId) -> (Vec<(ItemId, u64)>, Option<ItemId>) {
+        let branches = self.branches(id).await;
+        let active: Vec<_> = branches.iter().filter(|branch| branch.active).collect();
+        assert!(active.len() < 2, "{active:?}");
+        let active = active.first().map(|branch| branch.leaf);
+        (branches.iter().map(|branch| (branch.leaf, branch.size)).collect(), active)
+    }
+
+    pub(super) async fn activate(
+        &self,
+        conversation: ConversationId,
+        leaf: ItemId,
+    ) -> Result<Branch, StoreError> {
+        self.store.activate_branch(&self.scope, conversation, leaf, moment(3)).await
+    }
+
+    /// Asks the same question anew: a turn after `after` that makes a branch of its own.
+    pub(super) async fn fork(
+        &self,
+        conversation: ConversationId,
+        after: Option<ItemId>,
+        asks: &str,
+        says: &str,
+    ) -> Done {
+        let begun = self.try_turn(conversation, Place::After(after), &[asks], HOUR).await.unwrap();
+        self.finish(begun, says).await
+    }
+
     pub(super) async fn response(&self, id: ResponseId) -> Result<StoredResponse, StoreError> {
         self.store.response(&self.scope, id).await
     }
 
     pub(super) async fn delete_response(&self, id: ResponseId) -> Result<(), StoreError> {
         self.store.delete_response(&self.scope, id).await
+    }
+}
+
+/// A turn that is found, alive for longer than any test takes, and begins as often as asked for.
+pub(super) fn beginning(response: &Response, home: TurnHome, input: Vec<Item>) -> BeginTurn {
+    BeginTurn {
+        response: response.clone(),
+        hidden: false,
+        home,
+        input,
+        receipt: receipt(),
+        lease: HOUR,
+        once: None,
     }
 }
 

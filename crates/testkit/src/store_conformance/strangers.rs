@@ -1,7 +1,10 @@
 //! Nobody sees what is somebody else's.
 
 use loquat_domain::{Metadata, Order, Status, Title};
-use loquat_store::{Archived, ConversationPatch, HistoryStart, Place, StoreError, TurnHome};
+use loquat_store::{
+    Archived, Checkpoint, ConversationPatch, HistoryStart, Interrupted, Interruption, Place,
+    StoreError, TurnHome,
+};
 
 use super::{
     Store,
@@ -30,10 +33,12 @@ pub async fn a_conversation_does_not_exist_for_a_stranger(store: &dyn Store) {
                 outcome(&store.item(scope, id, item).await),
                 outcome(&stranger.append(id, vec![message("intruder")]).await),
                 outcome(&stranger.delete_item(id, item).await),
+                outcome(&store.branches(scope, id, first_page).await),
+                outcome(&store.activate_branch(scope, id, item, moment(5)).await),
                 outcome(&store.delete_conversation(scope, id).await),
             ]);
         }
-        assert_eq!(seen[0], [(); 7].map(|()| outcome::<()>(&Err(StoreError::NotFound))));
+        assert_eq!(seen[0], [(); 9].map(|()| outcome::<()>(&Err(StoreError::NotFound))));
         assert_eq!(seen[0], seen[1], "an unknown one looks different");
         assert_eq!(stranger.list().await, []);
     }
@@ -57,16 +62,20 @@ pub async fn a_turn_does_not_exist_for_a_stranger(store: &dyn Store) {
             let of_conversation = HistoryStart::Conversation(id);
             seen.push([
                 outcome(&store.history(scope, of_conversation, 100).await),
+                outcome(&store.history(scope, HistoryStart::Item(id, Some(item)), 100).await),
+                outcome(&store.history(scope, HistoryStart::Item(id, None), 100).await),
                 outcome(&store.history(scope, HistoryStart::Response(response.id), 100).await),
                 outcome(&stranger.try_turn(id, Place::Leaf(Some(item)), &["x"], HOUR).await),
                 outcome(&stranger.try_turn(id, Place::After(Some(item)), &["x"], HOUR).await),
                 outcome(&stranger.try_turn(id, Place::After(None), &["x"], HOUR).await),
                 outcome(&stranger.try_finish(response, answered(response, &["x"])).await),
                 outcome(&stranger.response(response.id).await),
+                outcome(&store.events(scope, response.id, 0, 10).await),
+                outcome(&store.request_stop(scope, response.id).await),
                 outcome(&stranger.delete_response(response.id).await),
             ]);
         }
-        assert_eq!(seen[0], [(); 8].map(|()| outcome::<()>(&Err(StoreError::NotFound))));
+        assert_eq!(seen[0], [(); 12].map(|()| outcome::<()>(&Err(StoreError::NotFound))));
         assert_eq!(seen[0], seen[1], "an unknown one looks different");
     }
     assert_eq!(ada.texts(id).await, ["one", "two"]);
@@ -94,14 +103,16 @@ pub async fn an_implicit_conversation_does_not_exist_for_a_stranger(store: &dyn 
     assert_eq!(ada.told(start).await, ["one", "two"]);
 }
 
-/// A stranger's sign of life keeps no turn alive.
+/// A stranger's sign of life keeps no turn alive: to a stranger, the turn is gone.
 pub async fn a_stranger_cannot_checkpoint_a_turn(store: &dyn Store) {
     let ada = Person::owner(store);
     let (id, _) = ada.conversation_of(&[]).await;
     let response = ada.turn(id, "one").await.response.id;
     for stranger in Person::strangers(store) {
         let sign = alive(&stranger.scope, response);
-        store.checkpoint(vec![sign], std::time::Duration::ZERO).await.unwrap();
+        let told = store.checkpoint(vec![sign.clone()], std::time::Duration::ZERO).await.unwrap();
+        let Checkpoint { scope, response, .. } = sign;
+        assert_eq!(told, [Interrupted { scope, response, why: Interruption::Gone }]);
     }
     assert_eq!(store.stale_turns(10).await.unwrap(), []);
 }
@@ -119,6 +130,8 @@ pub async fn a_cursor_of_a_stranger_is_no_cursor(store: &dyn Store) {
         }
         for cursor in [their_items[0].id, item_id()] {
             let request = page(Some(cursor), Order::Ascending, 10);
+            let listed = store.branches(&stranger.scope, own, request).await;
+            assert!(matches!(listed, Err(StoreError::CursorNotFound)), "{listed:?}");
             let listed = store.items(&stranger.scope, own, request).await;
             assert!(matches!(listed, Err(StoreError::CursorNotFound)), "{listed:?}");
         }

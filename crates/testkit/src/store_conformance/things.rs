@@ -3,12 +3,14 @@
 use std::{sync::LazyLock, time::Duration};
 
 use loquat_domain::{
-    Conversation, ConversationId, Item, ItemContent, ItemId, ItemStatus, Message, Metadata, Order,
-    PageLimit, PageRequest, Part, RawJson, Response, ResponseId, Role, Scope, Settings, Status,
-    TenantId, Timestamp, Usage, UserId,
+    Conversation, ConversationId, Event, EventKind, Fingerprint, IdempotencyKey, Item, ItemContent,
+    ItemId, ItemStart, ItemStatus, Message, Metadata, Order, PageLimit, PageRequest, Part, RawJson,
+    Response, ResponseId, Role, Scope, Settings, Status, StreamKind, TenantId, Timestamp, Usage,
+    UserId,
 };
-use loquat_store::{Checkpoint, FinishTurn};
+use loquat_store::{Checkpoint, CheckpointLog, FinishTurn, Once, json};
 
+use super::person::{Begun, HOUR};
 use crate::FakeIds;
 
 /// One source for all scenarios of a process: ids never meet by accident, also where stores share
@@ -122,6 +124,42 @@ pub(super) fn end(response: Response, output: Vec<Item>) -> FinishTurn {
 /// A sign of life without events.
 pub(super) fn alive(scope: &Scope, response: ResponseId) -> Checkpoint {
     Checkpoint { scope: scope.clone(), response, at_work: true, log: None }
+}
+
+/// A sign of life that brings a run of events.
+pub(super) fn telling(scope: &Scope, begun: &Begun, events: &[Event]) -> Checkpoint {
+    Checkpoint { log: Some(run(events)), ..alive(scope, begun.response.id) }
+}
+
+/// Events as they are kept.
+pub(super) fn run(events: &[Event]) -> CheckpointLog {
+    let [first, last] = [events.first(), events.last()].map(|it| it.unwrap().sequence);
+    CheckpointLog { first, last, events: json::encode_events(events) }
+}
+
+/// The first events of an answer that goes on and on.
+pub(super) fn events(count: usize) -> Vec<Event> {
+    let (id, kind) = (item_id(), StreamKind::Text);
+    let beginning = [
+        EventKind::Created,
+        EventKind::InProgress,
+        EventKind::ItemAdded { output: 0, id, start: ItemStart::Message },
+        EventKind::PartAdded { output: 0, id, part: 0, kind },
+    ];
+    let text = |n| format!("piece {n} ");
+    let delta = |n| EventKind::Delta { output: 0, id, part: 0, kind, text: text(n) };
+    let kinds = beginning.into_iter().chain((0..).map(delta)).take(count);
+    (0..).zip(kinds).map(|(sequence, kind)| Event { sequence, kind }).collect()
+}
+
+/// A wish that something is done once, remembered for longer than any test takes.
+pub(super) fn once(key: &str) -> Once {
+    Once {
+        route: "/things",
+        key: IdempotencyKey::new(key).unwrap(),
+        fingerprint: Fingerprint([7; 32]),
+        keep: HOUR,
+    }
 }
 
 /// A context engine's report; stores do not read it.
