@@ -81,6 +81,8 @@ async fn ask(
         settings: Settings::default(),
         metadata: Metadata::default(),
         store: true,
+        background: false,
+        once: None,
     };
     let mut turn = chat.start_turn(scope, request).await?;
     let mut out = std::io::stdout();

@@ -60,7 +60,9 @@ async fn write(inner: &Inner) {
     }
     match inner.ports.turns.checkpoint(batch, limits.lease).await {
         Ok(interrupted) => {
-            saved.iter().for_each(|turn| turn.log.saved());
+            for turn in saved {
+                turn.log.saved();
+            }
             for turn in interrupted {
                 // One that is gone stops too: its end finds nothing to be stored in.
                 if let Some(live) = inner.live.get(&turn.scope, turn.response) {

@@ -50,9 +50,10 @@ pub enum ChatError {
     /// The response that a new one shall continue is still in progress.
     #[error("the previous response is still in progress")]
     PreviousRunning,
-    /// The same request is being answered at this moment, as this response: follow that.
+    /// The same request is being answered at this moment. The response can be followed, unless it
+    /// is one that nobody can name.
     #[error("the same request is being answered already")]
-    BeingAnswered(ResponseId),
+    BeingAnswered(Option<ResponseId>),
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,

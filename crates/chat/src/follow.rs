@@ -132,6 +132,8 @@ pub(crate) struct Follower {
     decoder: EventDecoder,
     /// Sequence number of the next event.
     next: u64,
+    /// Number of the last event that its reader has had before.
+    after: Option<u64>,
     place: Place,
 }
 
@@ -154,7 +156,12 @@ impl Follower {
         joined: Option<Joined>,
     ) -> Self {
         let (decoder, place) = (EventDecoder::new(), Place::Store);
-        Self { turns, scope, id, pause, joined, decoder, next: 0, place }
+        Self { turns, scope, id, pause, joined, decoder, next: 0, after: None, place }
+    }
+
+    /// Passes over what its reader has had before.
+    pub(crate) fn after(self, last: Option<u64>) -> Self {
+        Self { after: last, ..self }
     }
 
     /// The next events; none when nothing will follow.
@@ -168,7 +175,7 @@ impl Follower {
             let events = match &mut self.place {
                 Place::Nowhere => return Ok(Vec::new()),
                 Place::Log(reader) => {
-                    let batch = next_of(reader).await;
+                    let batch = reader.next_batch().await;
                     if batch.is_empty() {
                         return Ok(batch);
                     }
@@ -177,10 +184,19 @@ impl Follower {
                 }
                 Place::Store => self.read_store().await?,
             };
-            if !events.is_empty() {
-                return Ok(events);
+            let unread = self.unread(events);
+            if !unread.is_empty() {
+                return Ok(unread);
             }
         }
+    }
+
+    /// The end is always unread: a reader must hear of it.
+    fn unread(&self, events: Vec<Event>) -> Vec<Event> {
+        let Some(last) = self.after else { return events };
+        let is_unread =
+            |event: &Event| event.sequence > last || matches!(event.kind, EventKind::Ended(_));
+        events.into_iter().filter(is_unread).collect()
     }
 
     async fn read_store(&mut self) -> Result<Vec<Event>, CutOff> {
@@ -192,16 +208,12 @@ impl Follower {
             self.place = Place::Nowhere;
             return self.end(end).await;
         }
-        match self.joined.take_if(|joined| joined.start <= self.next) {
-            Some(Joined { before, reader, .. }) => {
-                self.place = Place::Log(reader);
-                self.decode(before)
-            }
-            None => {
-                tokio::time::sleep(self.pause).await;
-                Ok(Vec::new())
-            }
+        if let Some(joined) = self.joined.take_if(|joined| joined.start <= self.next) {
+            self.place = Place::Log(joined.reader);
+            return self.decode(joined.before);
         }
+        tokio::time::sleep(self.pause).await;
+        Ok(Vec::new())
     }
 
     fn log(&self) -> BoxFuture<'_, Result<EventLog, StoreError>> {
@@ -229,6 +241,8 @@ impl Follower {
     async fn end(&mut self, end: LogEnd) -> Result<Vec<Event>, CutOff> {
         let stored = self.patiently(Self::response).await?;
         if !end.kept && self.next == 0 {
+            // Its numbers are not those that its reader knows.
+            self.after = None;
             return Ok(retold::events(stored));
         }
         let failure = match &stored.response.status {
@@ -271,18 +285,6 @@ impl Follower {
         }
         CutOff
     }
-}
-
-async fn next_of(reader: &mut LogReader) -> Vec<Event> {
-    let mut batch = Vec::new();
-    std::future::poll_fn(|cx| {
-        reader.poll_read(cx, &mut |event| {
-            batch.push(event.clone());
-            ControlFlow::Continue(())
-        })
-    })
-    .await;
-    batch
 }
 
 /// A response as it was when its first event was emitted.

@@ -29,24 +29,30 @@ impl Inner {
         let stored = self.ports.turns.response(scope, id).await;
         let stored = stored.map_err(Self::not_found(Missing::Response))?;
         let has_answered = !stored.output.is_empty();
-        match stored.response.status {
-            Status::Queued | Status::InProgress => return Err(ChatError::BeingAnswered(id)),
-            Status::Failed(failure) if !has_answered => return Err(ChatError::Failed(failure)),
+        match &stored.response.status {
+            Status::Queued | Status::InProgress => {
+                return Err(ChatError::BeingAnswered((!stored.hidden).then_some(id)));
+            }
+            // One in the background had been accepted before it failed.
+            Status::Failed(failure) if !has_answered && !stored.response.background => {
+                return Err(ChatError::Failed(failure.clone()));
+            }
             _ => {}
         }
         Ok(Turn {
             response: as_begun(stored.response).into(),
             stored: !stored.hidden,
-            events: self.follow(scope, id),
+            events: self.follow(scope, id, None),
         })
     }
 
-    /// Reads the events of a turn from the first on, wherever it runs or ran.
-    pub(crate) fn follow(&self, scope: &Scope, id: ResponseId) -> EventReader {
+    /// Reads the events of a turn after that number, or from the first on, wherever it runs or ran.
+    pub(crate) fn follow(&self, scope: &Scope, id: ResponseId, after: Option<u64>) -> EventReader {
         let joined = self.live.named(scope, id).and_then(|turn| turn.log.join());
         let turns = std::sync::Arc::clone(&self.ports.turns);
         let pause = self.limits.follow_interval;
-        EventReader::stored(Follower::new(turns, scope.clone(), id, pause, joined))
+        let follower = Follower::new(turns, scope.clone(), id, pause, joined).after(after);
+        EventReader::stored(follower)
     }
 }
 

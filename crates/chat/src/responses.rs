@@ -29,16 +29,25 @@ impl ChatService {
         found.map_err(Inner::not_found(Missing::Response))
     }
 
-    /// Reads a response's events from the first on, whether it runs, here or elsewhere, or has
-    /// ended. Once its events are no longer kept, they are made anew from what is stored, numbered
-    /// from 0, with each text in one piece.
+    /// Reads a response's events after number `after`, or from the first on, whether it runs, here
+    /// or elsewhere, or has ended. The last event comes in any case, so that a reader that has had
+    /// it learns that nothing follows.
+    ///
+    /// Once its events are no longer kept, they are made anew from what is stored, numbered from 0,
+    /// with each text in one piece; all of them, whatever `after` is, because their numbers are
+    /// others.
     ///
     /// # Errors
     ///
     /// [`ChatError::NotFound`]; [`ChatError::Store`].
-    pub async fn follow_response(&self, scope: &Scope, id: ResponseId) -> Result<Turn, ChatError> {
+    pub async fn follow_response(
+        &self,
+        scope: &Scope,
+        id: ResponseId,
+        after: Option<u64>,
+    ) -> Result<Turn, ChatError> {
         let stored = self.response(scope, id).await?;
-        let events = self.inner.follow(scope, id);
+        let events = self.inner.follow(scope, id, after);
         Ok(Turn { response: as_begun(stored.response).into(), stored: true, events })
     }
 

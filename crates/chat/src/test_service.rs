@@ -6,15 +6,22 @@ use loquat_domain::{
     Metadata, Response, ResponseId, Scope, Settings, Status, TenantId, Timestamp, UserId,
 };
 use loquat_provider::MockChatProvider;
-use loquat_store::{MockConversationStore, MockTurnStore};
+use loquat_store::{MockConversationStore, MockTurnStore, MockUpkeep};
 use uuid::Uuid;
 
 use crate::{
     ChatService, IdSource as _, Limits, Model, ModelCatalog, Ports, SystemClock, SystemIds,
 };
 
-/// A service whose turns are stored by `turns`, and which calls nothing else.
+/// A service whose turns are stored by `turns`, where nothing is stale or over.
 pub(crate) fn service(turns: MockTurnStore) -> ChatService {
+    let mut upkeep = nothing_over();
+    upkeep.expect_stale_turns().returning(|_| Ok(Vec::new()));
+    service_with(turns, upkeep)
+}
+
+/// A service whose turns are stored by `turns`, and which calls nothing else but `upkeep`.
+pub(crate) fn service_with(turns: MockTurnStore, upkeep: MockUpkeep) -> ChatService {
     let model = Model {
         id: "mock".to_owned(),
         owner: "test".to_owned(),
@@ -27,6 +34,7 @@ pub(crate) fn service(turns: MockTurnStore) -> ChatService {
     let ports = Ports {
         conversations: Arc::new(MockConversationStore::new()),
         turns: Arc::new(turns),
+        upkeep: Arc::new(upkeep),
         models: ModelCatalog::new(vec![model], "mock").unwrap(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
@@ -34,11 +42,11 @@ pub(crate) fn service(turns: MockTurnStore) -> ChatService {
     ChatService::new(ports, Limits::default(), tokio::runtime::Handle::current())
 }
 
-/// A store that has no stale turns; recovery asks for them all the time.
-pub(crate) fn nothing_stale() -> MockTurnStore {
-    let mut turns = MockTurnStore::new();
-    turns.expect_stale_turns().returning(|_| Ok(Vec::new()));
-    turns
+/// A store in which nothing is over.
+pub(crate) fn nothing_over() -> MockUpkeep {
+    let mut upkeep = MockUpkeep::new();
+    upkeep.expect_forget_expired().returning(|_| Ok(0));
+    upkeep
 }
 
 pub(crate) fn scope() -> Scope {
@@ -58,6 +66,7 @@ pub(crate) fn response() -> Response {
         model: "mock".to_owned(),
         settings: Settings::default(),
         metadata: Metadata::default(),
+        background: false,
         status: Status::InProgress,
         usage: None,
         created_at: Timestamp::from_micros(0),

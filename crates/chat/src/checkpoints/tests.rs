@@ -1,15 +1,15 @@
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, atomic::AtomicBool};
 
 use loquat_domain::{EventKind, ResponseId};
-use loquat_store::{MockTurnStore, StoreError};
+use loquat_store::{Interrupted, Interruption, MockTurnStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
     ChatService,
-    live::LiveTurn,
-    log::Log,
-    test_service::{new_id, nothing_stale, scope, service},
+    live::{LiveTurn, Trace},
+    log::{Keep, Log, Unread},
+    test_service::{new_id, scope, service},
 };
 
 type Batches = Arc<Mutex<Vec<Vec<Checkpoint>>>>;
@@ -18,29 +18,34 @@ type Batches = Arc<Mutex<Vec<Vec<Checkpoint>>>>;
 fn recording(fails_first: bool) -> (MockTurnStore, Batches) {
     let batches = Batches::default();
     let seen = Arc::clone(&batches);
-    let mut turns = nothing_stale();
+    let mut turns = MockTurnStore::new();
     turns.expect_checkpoint().returning(move |batch, _| {
         let mut seen = seen.lock().unwrap();
         seen.push(batch);
         if fails_first && seen.len() == 1 {
             Err(StoreError::Unavailable("the database restarts".into()))
         } else {
-            Ok(())
+            Ok(Vec::new())
         }
     });
     (turns, batches)
 }
 
-fn live_turn(service: &ChatService, stored: bool) -> Arc<LiveTurn> {
+fn live_turn(service: &ChatService, trace: Trace) -> Arc<LiveTurn> {
     let turn = Arc::new(LiveTurn {
         scope: scope(),
         response: ResponseId::from_uuid(new_id()),
-        stored,
+        trace,
         conversation: OnceLock::new(),
-        log: Log::new(64 * 1024, stored),
+        log: Log::new(
+            64 * 1024,
+            if trace.is_stored() { Keep::Everything } else { Keep::Nothing },
+            Unread::Cancel,
+        ),
         stop: CancellationToken::new(),
         ended: CancellationToken::new(),
         last_sign_of_life: Mutex::new(Instant::now()),
+        at_work: AtomicBool::new(true),
     });
     service.inner.live.insert(&turn);
     turn
@@ -51,7 +56,7 @@ async fn the_new_events_of_all_turns_are_written_together() {
     let (turns, batches) = recording(false);
     let service = service(turns);
     for _ in 0..3 {
-        live_turn(&service, true).log.push(EventKind::Created);
+        live_turn(&service, Trace::Response).log.push(EventKind::Created);
     }
     tokio::time::sleep(Duration::from_secs(1) + Duration::from_millis(300)).await;
     let batches = batches.lock().unwrap();
@@ -64,7 +69,7 @@ async fn the_new_events_of_all_turns_are_written_together() {
 async fn a_turn_that_is_shorter_than_the_interval_writes_none() {
     let (turns, batches) = recording(false);
     let service = service(turns);
-    let turn = live_turn(&service, true);
+    let turn = live_turn(&service, Trace::Response);
     turn.log.push(EventKind::Created);
     tokio::time::sleep(Duration::from_millis(700)).await;
     service.inner.live.remove(&turn);
@@ -76,7 +81,7 @@ async fn a_turn_that_is_shorter_than_the_interval_writes_none() {
 async fn what_could_not_be_written_is_written_in_the_next_round() {
     let (turns, batches) = recording(true);
     let service = service(turns);
-    live_turn(&service, true).log.push(EventKind::Created);
+    live_turn(&service, Trace::Response).log.push(EventKind::Created);
     tokio::time::sleep(Duration::from_secs(2)).await;
     let batches = batches.lock().unwrap();
     assert_eq!(batches.len(), 2);
@@ -87,11 +92,11 @@ async fn what_could_not_be_written_is_written_in_the_next_round() {
 async fn a_silent_turn_gives_signs_of_life_within_its_lease() {
     let (turns, batches) = recording(false);
     let service = service(turns);
-    live_turn(&service, true);
+    live_turn(&service, Trace::Response);
     let lease = service.inner.limits.lease;
     tokio::time::sleep(lease).await;
     let signs = batches.lock().unwrap().len();
-    assert!((3..=4).contains(&signs), "{signs} signs within a lease");
+    assert!((7..=8).contains(&signs), "{signs} signs within a lease");
     assert!(batches.lock().unwrap().iter().flatten().all(|it| it.log.is_none()));
 }
 
@@ -99,7 +104,23 @@ async fn a_silent_turn_gives_signs_of_life_within_its_lease() {
 async fn a_turn_that_leaves_no_trace_leaves_none_here() {
     let (turns, batches) = recording(false);
     let service = service(turns);
-    live_turn(&service, false).log.push(EventKind::Created);
+    live_turn(&service, Trace::None).log.push(EventKind::Created);
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert!(batches.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_was_stopped_or_deleted_elsewhere_hears_of_it_within_two_seconds() {
+    for why in [Interruption::Stopped, Interruption::Gone] {
+        let mut turns = MockTurnStore::new();
+        turns.expect_checkpoint().returning(move |batch, _| {
+            let interrupted =
+                |it: Checkpoint| Interrupted { scope: it.scope, response: it.response, why };
+            Ok(batch.into_iter().map(interrupted).collect())
+        });
+        let service = service(turns);
+        let turn = live_turn(&service, Trace::Response);
+        let heard = tokio::time::timeout(Duration::from_secs(2), turn.stop.cancelled()).await;
+        assert!(heard.is_ok(), "{why:?}");
+    }
 }

@@ -65,6 +65,7 @@ fn tell(output: u32, item: &Arc<Item>, kinds: &mut Vec<EventKind>) {
 }
 
 /// Where a text stands.
+#[derive(Clone, Copy)]
 struct Said<'a> {
     output: u32,
     id: loquat_domain::ItemId,

@@ -86,6 +86,19 @@ impl LogReader {
         reader.waker = Some(cx.waker().clone());
         Poll::Pending
     }
+
+    /// Waits for events and returns them; empty when nothing will follow.
+    pub(crate) async fn next_batch(&mut self) -> Vec<Event> {
+        let mut batch = Vec::new();
+        std::future::poll_fn(|cx| {
+            self.poll_read(cx, &mut |event| {
+                batch.push(event.clone());
+                ControlFlow::Continue(())
+            })
+        })
+        .await;
+        batch
+    }
 }
 
 impl Drop for LogReader {

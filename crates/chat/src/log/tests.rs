@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
 use loquat_domain::{ItemId, StreamKind};
@@ -19,8 +19,8 @@ fn delta(text: &str) -> EventKind {
 }
 
 /// A log whose window holds a kibibyte.
-fn log(stored: bool) -> Arc<Log> {
-    Log::new(1024, stored)
+fn log(keep: Keep) -> Arc<Log> {
+    Log::new(1024, keep, Unread::Cancel)
 }
 
 fn fill(log: &Log) {
@@ -33,7 +33,7 @@ fn sequences(events: &[Event]) -> Vec<u64> {
 
 #[tokio::test]
 async fn every_reader_gets_every_event_in_order() {
-    let log = log(false);
+    let log = log(Keep::Nothing);
     let mut early = log.reader();
     let mut late = log.reader();
     log.push(delta("a"));
@@ -46,7 +46,7 @@ async fn every_reader_gets_every_event_in_order() {
 
 #[tokio::test]
 async fn a_waiting_reader_is_woken_by_an_event_and_by_the_end() {
-    let log = log(false);
+    let log = log(Keep::Nothing);
     let mut reader = log.reader();
     let waiting = tokio::task::LocalSet::new();
     waiting
@@ -68,7 +68,7 @@ async fn a_waiting_reader_is_woken_by_an_event_and_by_the_end() {
 
 #[tokio::test]
 async fn what_everybody_has_read_is_let_go() {
-    let log = log(false);
+    let log = log(Keep::Nothing);
     let mut reader = log.reader();
     fill(&log);
     reader.next_batch().await;
@@ -78,7 +78,7 @@ async fn what_everybody_has_read_is_let_go() {
 
 #[tokio::test]
 async fn what_the_store_has_not_got_is_kept_until_it_has() {
-    let log = log(true);
+    let log = log(Keep::Everything);
     let mut reader = log.reader();
     log.push(EventKind::Created);
     log.push(delta("a"));
@@ -96,7 +96,7 @@ async fn what_the_store_has_not_got_is_kept_until_it_has() {
 
 #[tokio::test]
 async fn a_writer_that_is_ahead_of_the_store_waits_for_it_and_ends_no_reader() {
-    let log = log(true);
+    let log = log(Keep::Everything);
     let mut reader = log.reader();
     for _ in 0..100 {
         log.push(delta("0123456789"));
@@ -112,7 +112,7 @@ async fn a_writer_that_is_ahead_of_the_store_waits_for_it_and_ends_no_reader() {
 
 #[tokio::test(start_paused = true)]
 async fn young_and_small_is_not_saved_yet() {
-    let log = log(true);
+    let log = log(Keep::Everything);
     log.push(delta("a"));
     let age = Duration::from_secs(1);
     assert!(log.unsaved(age, 100_000).is_none());
@@ -123,7 +123,7 @@ async fn young_and_small_is_not_saved_yet() {
 
 #[tokio::test(start_paused = true)]
 async fn the_writer_waits_for_the_slowest_reader() {
-    let log = log(false);
+    let log = log(Keep::Nothing);
     let mut quick = log.reader();
     let mut slow = log.reader();
     fill(&log);
@@ -135,7 +135,7 @@ async fn the_writer_waits_for_the_slowest_reader() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_without_progress_is_ended_and_the_others_go_on() {
-    let log = log(false);
+    let log = log(Keep::Nothing);
     let mut quick = log.reader();
     let mut stuck = log.reader();
     fill(&log);
@@ -151,7 +151,7 @@ async fn a_reader_without_progress_is_ended_and_the_others_go_on() {
 
 #[tokio::test(start_paused = true)]
 async fn the_last_reader_that_is_ended_abandons_the_turn() {
-    let log = log(false);
+    let log = log(Keep::Nothing);
     let _stuck = log.reader();
     fill(&log);
     log.wait_for_room(SLOW).await;
@@ -160,7 +160,7 @@ async fn the_last_reader_that_is_ended_abandons_the_turn() {
 
 #[tokio::test]
 async fn only_the_last_reader_that_leaves_abandons_the_turn() {
-    let log = log(false);
+    let log = log(Keep::Nothing);
     let first = log.reader();
     let second = log.reader();
     drop(first);
@@ -171,7 +171,7 @@ async fn only_the_last_reader_that_leaves_abandons_the_turn() {
 
 #[tokio::test]
 async fn leaving_after_the_end_abandons_nothing() {
-    let log = log(false);
+    let log = log(Keep::Nothing);
     let reader = log.reader();
     log.close();
     drop(reader);
@@ -180,7 +180,7 @@ async fn leaving_after_the_end_abandons_nothing() {
 
 #[tokio::test]
 async fn a_visitor_that_breaks_reads_the_rest_later() {
-    let log = log(false);
+    let log = log(Keep::Nothing);
     let mut reader = log.reader();
     for text in ["a", "b", "c"] {
         log.push(delta(text));

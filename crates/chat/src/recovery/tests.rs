@@ -8,7 +8,7 @@ use loquat_store::MockTurnStore;
 use mockall::Sequence;
 
 use super::*;
-use crate::test_service::{new_id, response, scope, service};
+use crate::test_service::{new_id, nothing_over, response, scope, service_with};
 
 /// A turn that died after it had said `text`.
 fn died_after(text: &str) -> StaleTurn {
@@ -29,9 +29,10 @@ fn died_after(text: &str) -> StaleTurn {
 async fn a_stale_turn_ends_once_with_what_it_had_said() {
     let stale = died_after("Hel");
     let id = stale.response.id;
+    let mut upkeep = nothing_over();
+    upkeep.expect_stale_turns().times(1).return_once(move |_| Ok(vec![stale]));
+    upkeep.expect_stale_turns().returning(|_| Ok(Vec::new()));
     let mut turns = MockTurnStore::new();
-    turns.expect_stale_turns().times(1).return_once(move |_| Ok(vec![stale]));
-    turns.expect_stale_turns().returning(|_| Ok(Vec::new()));
     turns
         .expect_finish_turn()
         .withf(move |as_whom, end| {
@@ -40,21 +41,23 @@ async fn a_stale_turn_ends_once_with_what_it_had_said() {
                 && end.response.status == Status::Incomplete(IncompleteReason::ServerRestart)
                 && end.output.first().is_some_and(|item| item.content.texts() == ["Hel"])
                 // Five events were checkpointed; the three that close the item follow them.
+                && end.log.iter().map(|run| (run.first, run.last)).eq([(5, 7)])
                 && end.last_sequence == 5 + 3
         })
         .times(1)
         .returning(|_, _| Ok(()));
-    let service = service(turns);
+    let service = service_with(turns, upkeep);
     tokio::time::sleep(PAUSE * 3).await;
     drop(service);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_was_deleted_or_ended_meanwhile_is_passed_over() {
-    let mut turns = MockTurnStore::new();
+    let mut upkeep = nothing_over();
     let both = vec![died_after("one"), died_after("two")];
-    turns.expect_stale_turns().times(1).return_once(move |_| Ok(both));
-    turns.expect_stale_turns().returning(|_| Ok(Vec::new()));
+    upkeep.expect_stale_turns().times(1).return_once(move |_| Ok(both));
+    upkeep.expect_stale_turns().returning(|_| Ok(Vec::new()));
+    let mut turns = MockTurnStore::new();
     let mut order = Sequence::new();
     turns
         .expect_finish_turn()
@@ -66,7 +69,7 @@ async fn a_turn_that_was_deleted_or_ended_meanwhile_is_passed_over() {
         .times(1)
         .in_sequence(&mut order)
         .returning(|_, _| Err(StoreError::Conflict));
-    let service = service(turns);
+    let service = service_with(turns, upkeep);
     tokio::time::sleep(PAUSE * 3).await;
     drop(service);
 }
@@ -75,15 +78,15 @@ async fn a_turn_that_was_deleted_or_ended_meanwhile_is_passed_over() {
 async fn recovery_goes_on_after_the_store_was_away_and_ends_with_the_service() {
     let looks = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&looks);
-    let mut turns = MockTurnStore::new();
-    turns.expect_stale_turns().returning(move |_| {
+    let mut upkeep = nothing_over();
+    upkeep.expect_stale_turns().returning(move |_| {
         if counted.fetch_add(1, Ordering::SeqCst) == 0 {
             Err(StoreError::Unavailable("the database restarts".into()))
         } else {
             Ok(Vec::new())
         }
     });
-    let service = service(turns);
+    let service = service_with(MockTurnStore::new(), upkeep);
     tokio::time::sleep(PAUSE * 2 + PAUSE / 2).await;
     assert_eq!(looks.load(Ordering::SeqCst), 3);
     drop(service);

@@ -144,12 +144,12 @@ impl Run {
             };
             let commit = self.inner.ports.turns.begin_turn(&self.scope, begin);
             // A request that may have come before, or that has to wait, calls nobody yet.
-            let begun = if request.background || request.once.is_some() {
+            let committed = if request.background || request.once.is_some() {
                 commit.await
             } else {
                 opening.beside(commit).await
             };
-            begun.map_err(Inner::not_found(missing(request.target)))?;
+            committed.map_err(Inner::not_found(missing(request.target)))?;
         }
         Ok(Begun { response, input_tokens, opening })
     }

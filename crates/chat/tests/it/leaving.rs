@@ -74,7 +74,7 @@ async fn leaving_while_the_start_is_stored_loses_nothing_and_ends_as_cancelled()
     stage.call().await.dropped().await;
     // The conversation is free again once the cancelled turn is stored.
     loop {
-        match stage.chat.append_items(&anna(), id, vec![]).await {
+        match stage.chat.append_items(&anna(), id, vec![], None).await {
             Ok(_) => break,
             Err(ChatError::Locked) => tokio::task::yield_now().await,
             Err(other) => panic!("{other}"),

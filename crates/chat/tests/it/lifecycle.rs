@@ -234,6 +234,7 @@ async fn a_panic_of_a_provider_fails_its_turn_and_no_other() {
     let ports = loquat_chat::Ports {
         conversations: stage.store.clone(),
         turns: stage.store.clone(),
+        upkeep: stage.store.clone(),
         models: loquat_chat::ModelCatalog::new(vec![model], "played").unwrap(),
         clock: std::sync::Arc::new(loquat_chat::SystemClock),
         ids: std::sync::Arc::new(loquat_chat::SystemIds),

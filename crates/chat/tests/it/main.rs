@@ -7,9 +7,14 @@
     reason = "these are tests: they panic where the product is wrong and spawn on their own runtime"
 )]
 
+mod background;
+mod branches;
+mod elsewhere;
+mod following;
 mod history;
 mod leaving;
 mod lifecycle;
 mod limits;
+mod once;
 mod recovery;
 mod stage;

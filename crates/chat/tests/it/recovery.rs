@@ -1,8 +1,8 @@
 //! Turns whose process died.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use loquat_chat::{ChatService, Limits, Ports, SystemClock, SystemIds, Target};
+use loquat_chat::{Limits, Target};
 use loquat_domain::{IncompleteReason, ItemStatus, Status};
 use loquat_testkit::StoreCall;
 
@@ -25,22 +25,14 @@ async fn a_turn_of_a_dead_process_keeps_what_was_checkpointed_and_frees_its_conv
         "a process does not take its own turns for dead"
     );
 
-    let ports = Ports {
-        conversations: stage.store.clone(),
-        turns: stage.store.clone(),
-        models: stage.chat.models().clone(),
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(SystemIds),
-    };
-    let runtime = tokio::runtime::Handle::current();
-    let other = ChatService::new(ports, Limits::default(), runtime);
+    let other = stage.elsewhere();
     tokio::time::sleep(Duration::from_secs(3)).await;
 
     let stored = other.response(&anna(), turn.response.id).await.unwrap();
     assert_eq!(stored.response.status, Status::Incomplete(IncompleteReason::ServerRestart));
     assert_eq!(stored.output[0].content.texts(), ["Hello, wor"]);
     assert_eq!(stored.output[0].status, ItemStatus::Incomplete);
-    assert!(other.append_items(&anna(), conversation, vec![]).await.is_ok());
+    assert!(other.append_items(&anna(), conversation, vec![], None).await.is_ok());
 
     // The process that was taken for dead comes back: what is stored is the truth.
     drop(answer);

@@ -15,13 +15,15 @@ use loquat_domain::{
 use loquat_provider::{
     AnswerStream, ChatProvider, ChatRequest, FinishReason, ProviderError, ProviderEvent,
 };
-use loquat_testkit::MemoryStore;
+use loquat_testkit::{FakeClock, MemoryStore};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// The service on a store in memory, and the other end of its model.
 pub(crate) struct Stage {
     pub(crate) chat: ChatService,
     pub(crate) store: Arc<MemoryStore>,
+    /// The store's own clock, which leases and keys run on.
+    pub(crate) clock: FakeClock,
     calls: Mutex<mpsc::Receiver<Call>>,
 }
 
@@ -51,7 +53,8 @@ impl Stage {
     }
 
     pub(crate) fn with_limits(limits: Limits) -> Self {
-        let store = Arc::new(MemoryStore::default());
+        let clock = FakeClock::default();
+        let store = Arc::new(MemoryStore::with_clock(clock.clone()));
         let (call, calls) = mpsc::channel(8);
         let model = Model {
             id: "played".to_owned(),
@@ -65,12 +68,26 @@ impl Stage {
         let ports = Ports {
             conversations: store.clone(),
             turns: store.clone(),
+            upkeep: store.clone(),
             models: ModelCatalog::new(vec![model], "played").unwrap(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
         };
         let chat = ChatService::new(ports, limits, tokio::runtime::Handle::current());
-        Self { chat, store, calls: Mutex::new(calls) }
+        Self { chat, store, clock, calls: Mutex::new(calls) }
+    }
+
+    /// Another process that serves the same store and the same model.
+    pub(crate) fn elsewhere(&self) -> ChatService {
+        let ports = Ports {
+            conversations: self.store.clone(),
+            turns: self.store.clone(),
+            upkeep: self.store.clone(),
+            models: self.chat.models().clone(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+        };
+        ChatService::new(ports, Limits::default(), tokio::runtime::Handle::current())
     }
 
     /// The next call of the model.
@@ -162,6 +179,8 @@ pub(crate) fn says(target: Target, text: &str) -> TurnRequest {
         settings: Settings::default(),
         metadata: Metadata::default(),
         store: true,
+        background: false,
+        once: None,
     }
 }
 
@@ -185,6 +204,18 @@ pub(crate) async fn read(mut turn: Turn) -> Vec<Event> {
     let ends = events.iter().filter(|event| matches!(event.kind, EventKind::Ended(_))).count();
     assert_eq!(ends, 1, "a turn ends exactly once");
     events
+}
+
+/// Reads what is left of a turn of which some events were read already.
+pub(crate) async fn rest(turn: &mut Turn) -> Vec<Event> {
+    let mut events = Vec::new();
+    loop {
+        let batch = turn.events.next_batch().await;
+        if batch.is_empty() {
+            return events;
+        }
+        events.extend(batch);
+    }
 }
 
 pub(crate) async fn end(turn: Turn) -> Arc<Ended> {
