@@ -1,6 +1,7 @@
 //! The scenarios by which this project's speed is judged, run from one command.
 
 mod outcome;
+mod postgres;
 mod processes;
 mod scenarios;
 mod table;
@@ -11,12 +12,12 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use outcome::{Outcome, StepOutcome};
-use processes::{Bench, Cores};
+use processes::{Bench, Cores, Server};
 use scenarios::{SCENARIOS, Scenario, Target};
 use table::Results;
 
 const HELP: &str = "\
-Each scenario gets a fresh server with an empty SQLite file, one HTTP worker and one runtime thread,
+Each scenario gets a fresh server with an empty database, a SQLite file unless --postgres is given, one HTTP worker and one runtime thread,
 pinned with taskset to one core; the mock and the load generator share another. Every figure is the
 median of the repeats, with the smallest and the largest.
 
@@ -42,6 +43,9 @@ pub(crate) struct Options {
     /// Where the server's data lies meanwhile: a real disk, else its syncs cost nothing
     #[arg(long)]
     work_dir: Option<PathBuf>,
+    /// Superuser's URL of a Postgres server to measure with; each scenario gets a database of its own
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
     /// The server's core
     #[arg(long, default_value_t = 0)]
     server_core: u32,
@@ -67,7 +71,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     let cores =
         (!options.no_pin).then_some(Cores { server: options.server_core, load: options.load_core });
-    let bench = Bench::new(&options.server, options.work_dir.as_deref(), cores)?;
+    let bench = Bench::new(
+        &options.server,
+        options.work_dir.as_deref(),
+        options.postgres.as_deref(),
+        cores,
+    )?;
     let mut results = Results::new(&scenarios);
     for repeat in 1..=options.repeat {
         for scenario in &scenarios {
@@ -98,11 +107,17 @@ impl Options {
 /// Runs one scenario once.
 fn play(bench: &Bench, scenario: &Scenario) -> anyhow::Result<Outcome> {
     let server = bench.start_server(scenario.models)?;
+    let played = play_on(bench, scenario, &server);
+    bench.end(server)?;
+    played
+}
+
+fn play_on(bench: &Bench, scenario: &Scenario, server: &Server) -> anyhow::Result<Outcome> {
     let mut steps = Vec::new();
     for step in scenario.steps {
         bench.reset_record()?;
         let report = match step.target {
-            Target::Server => bench.load_server(&server, step.arguments),
+            Target::Server => bench.load_server(server, step.arguments),
             Target::Mock => bench.load_mock(step.arguments),
         };
         let report = report.with_context(|| format!("the load `{}`", step.name))?;

@@ -14,7 +14,10 @@ use anyhow::{Context as _, bail};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::scenarios::Model;
+use super::{
+    postgres::{Database, Postgres},
+    scenarios::Model,
+};
 use crate::{
     load::{Connection, Report, Target},
     mock::Record,
@@ -46,6 +49,7 @@ pub(super) struct Bench {
     directory: TempDir,
     server: PathBuf,
     own: PathBuf,
+    postgres: Option<Postgres>,
     cores: Option<Cores>,
     mock_url: String,
     mock: Target,
@@ -66,6 +70,7 @@ impl Drop for Process {
 /// A running server with an empty database of its own.
 pub(super) struct Server {
     process: Process,
+    database: Option<Database>,
     url: String,
     token_file: PathBuf,
     _directory: TempDir,
@@ -80,6 +85,7 @@ impl Bench {
     pub(super) fn new(
         server: &Path,
         work_dir: Option<&Path>,
+        postgres: Option<&str>,
         cores: Option<Cores>,
     ) -> anyhow::Result<Self> {
         let server = fs::canonicalize(server)
@@ -91,6 +97,7 @@ impl Bench {
         }
         .context("cannot make a directory to work in")?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let postgres = postgres.map(|url| Postgres::new(&runtime, url)).transpose()?;
         let mut command = pinned(&own, cores.map(|cores| cores.load));
         let mut process = Process(
             command
@@ -109,7 +116,17 @@ impl Bench {
             .with_context(|| format!("the mock said `{}`", line.trim_end()))?
             .to_owned();
         let mock = runtime.block_on(Target::resolve(&mock_url, None))?;
-        Ok(Self { runtime, directory, server, own, cores, mock_url, mock, _mock_process: process })
+        Ok(Self {
+            runtime,
+            directory,
+            server,
+            own,
+            postgres,
+            cores,
+            mock_url,
+            mock,
+            _mock_process: process,
+        })
     }
 
     /// Starts a server that knows `models`, and waits until it is ready.
@@ -128,6 +145,11 @@ impl Bench {
 
         let mut command = pinned(&self.server, self.cores.map(|cores| cores.server));
         environment(&mut command, at, &address);
+        let database = self.postgres.as_ref().map(|it| it.database(&self.runtime, &self.server));
+        let database = database.transpose()?;
+        if let Some(database) = &database {
+            command.env("LOQUAT_DATABASE_URL", &database.url);
+        }
         command.stdout(output.try_clone()?).stderr(output).stdin(Stdio::null());
         let mut process = Process(command.spawn().context("the server does not start")?);
         let url = format!("http://{address}");
@@ -136,7 +158,21 @@ impl Bench {
 
         let token_file = at.join("token");
         fs::write(&token_file, self.token(at, &address)?)?;
-        Ok(Server { process, url, token_file, _directory: directory })
+        Ok(Server { process, database, url, token_file, _directory: directory })
+    }
+
+    /// Ends a server and takes its database away.
+    ///
+    /// # Errors
+    ///
+    /// When Postgres cannot be reached.
+    pub(super) fn end(&self, server: Server) -> anyhow::Result<()> {
+        let Server { process, database, .. } = server;
+        drop(process);
+        match (&self.postgres, database) {
+            (Some(postgres), Some(database)) => postgres.drop_database(&self.runtime, &database),
+            _ => Ok(()),
+        }
     }
 
     fn configuration(&self, models: &[Model]) -> anyhow::Result<String> {
