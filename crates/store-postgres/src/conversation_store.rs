@@ -1,0 +1,240 @@
+//! What people see and edit.
+
+use async_trait::async_trait;
+use loquat_domain::{
+    Branch, Conversation, ConversationId, Item, ItemId, Order, Page, PageRequest, Scope,
+    StoredItem, Timestamp, Title,
+};
+use loquat_store::{Archived, ConversationPatch, ConversationStore, Once, StoreError, json};
+
+use crate::{
+    PostgresStore,
+    answers::{self, Answer, EarlierRow, Nothing},
+    arguments::{self, NewItems},
+    pool::Repeat,
+    rows::{BranchRow, ConversationRow, ItemRow, Maybe},
+    statement::{Call, Value},
+};
+
+#[async_trait]
+impl ConversationStore for PostgresStore {
+    async fn create_conversation(
+        &self,
+        scope: &Scope,
+        conversation: Conversation,
+        items: Vec<Item>,
+        once: Option<Once>,
+    ) -> Result<(), StoreError> {
+        let metadata = json::encode_metadata(&conversation.metadata);
+        let items = NewItems::new(&items);
+        let own = [
+            scope.tenant.as_str().into(),
+            scope.user.as_str().into(),
+            conversation.id.as_uuid().into(),
+            conversation.title.as_ref().map(Title::as_str).into(),
+            (&metadata).into(),
+            conversation.archived.into(),
+            conversation.created_at.as_micros().into(),
+            conversation.updated_at.as_micros().into(),
+        ];
+        let values = [&own[..], &items.values(), &arguments::once(once.as_ref())].concat();
+        let create = Call::new("create_conversation_v1", &values);
+        answers::once(self.pool.call(create, Repeat::Never).await?)
+    }
+
+    async fn conversation(
+        &self,
+        scope: &Scope,
+        id: ConversationId,
+    ) -> Result<Conversation, StoreError> {
+        let values =
+            [scope.tenant.as_str().into(), scope.user.as_str().into(), id.as_uuid().into()];
+        let find = Call::new("conversation_v1", &values);
+        let rows: Vec<ConversationRow> = self.pool.call(find, Repeat::Harmless).await?;
+        answers::found(rows)?.try_into()
+    }
+
+    async fn conversations(
+        &self,
+        scope: &Scope,
+        archived: Archived,
+        page: PageRequest<ConversationId>,
+    ) -> Result<Page<Conversation>, StoreError> {
+        let kinds: &[bool] = match archived {
+            Archived::Only => &[true],
+            Archived::Without => &[false],
+            Archived::Both => &[false, true],
+        };
+        let values = [
+            scope.tenant.as_str().into(),
+            scope.user.as_str().into(),
+            Value::Flags(kinds),
+            page.after.map(ConversationId::as_uuid).into(),
+            (page.order == Order::Ascending).into(),
+            read_ahead(&page).into(),
+        ];
+        let list = Call::new("conversations_v1", &values);
+        let rows: Vec<Answer<Maybe<ConversationRow>>> =
+            self.pool.call(list, Repeat::Harmless).await?;
+        answers::page(rows, &page)
+    }
+
+    async fn update_conversation(
+        &self,
+        scope: &Scope,
+        id: ConversationId,
+        patch: ConversationPatch,
+        now: Timestamp,
+    ) -> Result<Conversation, StoreError> {
+        let metadata = patch.metadata.as_ref().map(json::encode_metadata);
+        let title = patch.title.as_ref().map(|title| title.as_ref().map(Title::as_str));
+        let values = [
+            scope.tenant.as_str().into(),
+            scope.user.as_str().into(),
+            id.as_uuid().into(),
+            title.is_some().into(),
+            title.flatten().into(),
+            metadata.as_deref().into(),
+            patch.archived.into(),
+            now.as_micros().into(),
+        ];
+        let update = Call::new("update_conversation_v1", &values);
+        let rows: Vec<ConversationRow> = self.pool.call(update, Repeat::Harmless).await?;
+        answers::found(rows)?.try_into()
+    }
+
+    async fn delete_conversation(
+        &self,
+        scope: &Scope,
+        id: ConversationId,
+    ) -> Result<(), StoreError> {
+        let values =
+            [scope.tenant.as_str().into(), scope.user.as_str().into(), id.as_uuid().into()];
+        let delete = Call::new("delete_conversation_v1", &values);
+        let rows: Vec<Answer<Nothing>> = self.pool.call(delete, Repeat::Never).await?;
+        answers::only(rows)?.accepted().map(drop)
+    }
+
+    async fn items(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        page: PageRequest<ItemId>,
+    ) -> Result<Page<StoredItem>, StoreError> {
+        let values = page_of(scope, conversation, &page);
+        let list = Call::new("items_v1", &values);
+        let rows: Vec<Answer<Maybe<ItemRow>>> = self.pool.call(list, Repeat::Harmless).await?;
+        answers::page(rows, &page)
+    }
+
+    async fn item(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        item: ItemId,
+    ) -> Result<StoredItem, StoreError> {
+        let values = [
+            scope.tenant.as_str().into(),
+            scope.user.as_str().into(),
+            conversation.as_uuid().into(),
+            item.as_uuid().into(),
+        ];
+        let find = Call::new("item_v1", &values);
+        let rows: Vec<ItemRow> = self.pool.call(find, Repeat::Harmless).await?;
+        answers::found(rows)?.try_into()
+    }
+
+    async fn append_items(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        items: Vec<Item>,
+        now: Timestamp,
+        once: Option<Once>,
+    ) -> Result<(), StoreError> {
+        let items = NewItems::new(&items);
+        let own = [
+            scope.tenant.as_str().into(),
+            scope.user.as_str().into(),
+            conversation.as_uuid().into(),
+            now.as_micros().into(),
+        ];
+        let values = [&own[..], &items.values(), &arguments::once(once.as_ref())].concat();
+        let append = Call::new("append_items_v1", &values);
+        let rows: Vec<Answer<Maybe<EarlierRow>>> = self.pool.call(append, Repeat::Never).await?;
+        answers::once(rows)
+    }
+
+    async fn delete_item(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        item: ItemId,
+        now: Timestamp,
+    ) -> Result<Conversation, StoreError> {
+        let values = [
+            scope.tenant.as_str().into(),
+            scope.user.as_str().into(),
+            conversation.as_uuid().into(),
+            item.as_uuid().into(),
+            now.as_micros().into(),
+        ];
+        let delete = Call::new("delete_item_v1", &values);
+        let rows: Vec<Answer<Maybe<ConversationRow>>> =
+            self.pool.call(delete, Repeat::Never).await?;
+        answers::present(answers::only(rows)?.accepted()?)?.try_into()
+    }
+
+    async fn branches(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        page: PageRequest<ItemId>,
+    ) -> Result<Page<Branch>, StoreError> {
+        let values = page_of(scope, conversation, &page);
+        let list = Call::new("branches_v1", &values);
+        let rows: Vec<Answer<Maybe<BranchRow>>> = self.pool.call(list, Repeat::Harmless).await?;
+        answers::page(rows, &page)
+    }
+
+    async fn activate_branch(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        leaf: ItemId,
+        now: Timestamp,
+    ) -> Result<Branch, StoreError> {
+        let values = [
+            scope.tenant.as_str().into(),
+            scope.user.as_str().into(),
+            conversation.as_uuid().into(),
+            leaf.as_uuid().into(),
+            now.as_micros().into(),
+        ];
+        let activate = Call::new("activate_branch_v1", &values);
+        let rows: Vec<Answer<Maybe<BranchRow>>> =
+            self.pool.call(activate, Repeat::Harmless).await?;
+        answers::present(answers::only(rows)?.accepted()?)?.try_into()
+    }
+}
+
+/// Which page of what is in a conversation.
+fn page_of<'a>(
+    scope: &'a Scope,
+    conversation: ConversationId,
+    page: &PageRequest<ItemId>,
+) -> [Value<'a>; 6] {
+    [
+        scope.tenant.as_str().into(),
+        scope.user.as_str().into(),
+        conversation.as_uuid().into(),
+        page.after.map(ItemId::as_uuid).into(),
+        (page.order == Order::Ascending).into(),
+        read_ahead(page).into(),
+    ]
+}
+
+/// One entry more than was asked for tells whether more follow.
+fn read_ahead<Id>(page: &PageRequest<Id>) -> i64 {
+    i64::from(page.limit.get()) + 1
+}

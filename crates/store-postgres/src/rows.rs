@@ -1,0 +1,36 @@
+//! Rows as the functions return them, and what they mean.
+
+mod branch;
+mod conversation;
+mod item;
+mod log;
+mod response;
+
+use diesel::{
+    deserialize::{self, QueryableByName},
+    pg::Pg,
+    row::{Field, NamedRow, Row},
+};
+
+pub(crate) use branch::BranchRow;
+pub(crate) use conversation::ConversationRow;
+pub(crate) use item::ItemRow;
+pub(crate) use log::{LogRow, RunRow};
+pub(crate) use response::ResponseRow;
+
+/// A part of a row that may be missing as a whole.
+#[derive(Debug)]
+pub(crate) struct Maybe<T>(pub(crate) Option<T>);
+
+/// A part of a row that is there when this column, which else is never NULL, has a value.
+pub(crate) trait Part {
+    const COLUMN: &'static str;
+}
+
+impl<T: Part + QueryableByName<Pg>> QueryableByName<Pg> for Maybe<T> {
+    fn build<'a>(row: &impl NamedRow<'a, Pg>) -> deserialize::Result<Self> {
+        let column =
+            Row::get(row, T::COLUMN).ok_or_else(|| format!("there is no `{}`", T::COLUMN))?;
+        if column.is_null() { Ok(Self(None)) } else { T::build(row).map(|part| Self(Some(part))) }
+    }
+}

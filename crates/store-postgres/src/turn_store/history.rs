@@ -1,0 +1,69 @@
+//! What a model may be told.
+
+use diesel::{
+    QueryableByName,
+    sql_types::{Bool, Nullable},
+};
+use loquat_domain::{ConversationId, ItemId, ResponseId, Scope, StoredItem};
+use loquat_store::{Head, History, HistoryStart, StoreError};
+use uuid::Uuid;
+
+use crate::{
+    arguments::integer,
+    pool::{Pool, Repeat},
+    rows::{ItemRow, Maybe},
+    statement::Call,
+};
+
+/// Where the history is, and one of its items.
+#[derive(Debug, QueryableByName)]
+struct Row {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    conversation: Uuid,
+    #[diesel(sql_type = Bool)]
+    listed: bool,
+    #[diesel(sql_type = Nullable<diesel::sql_types::Uuid>)]
+    leaf: Option<Uuid>,
+    #[diesel(sql_type = Bool)]
+    running: bool,
+    #[diesel(embed)]
+    item: Maybe<ItemRow>,
+}
+
+/// The newest part of a branch, up to a sum of tokens.
+pub(super) async fn history(
+    pool: &Pool,
+    scope: &Scope,
+    start: HistoryStart,
+    token_budget: u64,
+) -> Result<History, StoreError> {
+    let (response, conversation, at_leaf, item) = match start {
+        HistoryStart::Conversation(id) => (None, Some(id), true, None),
+        HistoryStart::Item(id, item) => (None, Some(id), false, item),
+        HistoryStart::Response(id) => (Some(id), None, false, None),
+    };
+    let values = [
+        scope.tenant.as_str().into(),
+        scope.user.as_str().into(),
+        response.map(ResponseId::as_uuid).into(),
+        conversation.map(ConversationId::as_uuid).into(),
+        at_leaf.into(),
+        item.map(ItemId::as_uuid).into(),
+        integer(token_budget).into(),
+    ];
+    let read = Call::new("history_v1", &values);
+    let rows: Vec<Row> = pool.call(read, Repeat::Harmless).await?;
+    let first = rows.first().ok_or(StoreError::NotFound)?;
+    let head = Head {
+        conversation: ConversationId::from_uuid(first.conversation),
+        listed: first.listed,
+        leaf: first.leaf.map(ItemId::from_uuid),
+        running: first.running,
+    };
+    let mut items: Vec<ItemRow> = rows.into_iter().filter_map(|row| row.item.0).collect();
+    // They come in this order, but SQL promises none.
+    items.sort_by_key(|item| std::cmp::Reverse(item.position));
+    let reached_root = items.last().is_none_or(|item| item.parent.is_none());
+    let items = items.into_iter().map(StoredItem::try_from).collect::<Result<_, StoreError>>()?;
+    Ok(History { head, items, reached_root })
+}
