@@ -2,9 +2,7 @@
 
 use diesel::{dsl::SqlTypeOf, prelude::*, sqlite::Sqlite};
 
-use crate::{
-    items::Tail, key::Key, rows::ItemRow, schema::items, statement::Statement, threads::Outcome,
-};
+use crate::{key::Key, rows::ItemRow, schema::items, statement::Statement, threads::Outcome};
 
 /// The items from `end` towards the root, newest first, until one of the limits stops the walk.
 #[derive(Debug, Clone, Copy)]
@@ -57,10 +55,10 @@ pub(crate) fn activate(
     conn: &mut SqliteConnection,
     tenant: &str,
     conversation: Key,
-    end: Option<Tail>,
+    end: Option<Key>,
 ) -> Outcome<()> {
     let mut inactive = Vec::new();
-    let mut next = end.map(|tail| tail.id);
+    let mut next = end;
     let mut fork = i64::MIN;
     while let Some(id) = next {
         let (rid, parent, position, active): (i64, Option<Key>, i64, bool) = items::table

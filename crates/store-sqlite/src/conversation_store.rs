@@ -3,16 +3,18 @@
 use async_trait::async_trait;
 use diesel::SqliteConnection;
 use loquat_domain::{
-    Conversation, ConversationId, Item, ItemId, Page, PageRequest, Scope, StoredItem, Timestamp,
+    self as domain, Conversation, ConversationId, Item, ItemId, Page, PageRequest, Scope,
+    StoredItem, Timestamp,
 };
-use loquat_store::{Archived, ConversationPatch, ConversationStore, StoreError};
+use loquat_store::{Archived, ConversationPatch, ConversationStore, Made, Once, StoreError};
 
 use crate::{
-    SqliteStore,
+    SqliteStore, branches,
     conversations::{self, Cursor, Start},
     items::{self, Branch},
     key::Key,
-    responses,
+    leaves::Tree,
+    once, responses,
     rows::{ConversationRow, NewItem},
     threads::Outcome,
 };
@@ -24,11 +26,18 @@ impl ConversationStore for SqliteStore {
         scope: &Scope,
         conversation: Conversation,
         items: Vec<Item>,
+        once: Option<Once>,
     ) -> Result<(), StoreError> {
         let scope = scope.clone();
+        let made = Made::Conversation(conversation.id);
         let row = ConversationRow::from(conversation);
         let items: Vec<_> = items.iter().map(NewItem::from).collect();
-        self.threads.write(move |conn| create(conn, &scope, &row, &items)).await
+        let created = self.threads.write(move |conn| {
+            once::claim(conn, &scope, once.as_ref())?;
+            create(conn, &scope, &row, &items)?;
+            once::remember(conn, &scope, once.as_ref(), &made)
+        });
+        created.await
     }
 
     async fn conversation(
@@ -123,11 +132,16 @@ impl ConversationStore for SqliteStore {
         conversation: ConversationId,
         items: Vec<Item>,
         now: Timestamp,
+        once: Option<Once>,
     ) -> Result<(), StoreError> {
         let scope = scope.clone();
+        let made = Made::Items(conversation, items.iter().map(|item| item.id).collect());
         let items: Vec<_> = items.iter().map(NewItem::from).collect();
-        let appended =
-            self.threads.write(move |conn| append(conn, &scope, conversation.into(), &items, now));
+        let appended = self.threads.write(move |conn| {
+            once::claim(conn, &scope, once.as_ref())?;
+            append(conn, &scope, conversation.into(), &items, now)?;
+            once::remember(conn, &scope, once.as_ref(), &made)
+        });
         appended.await
     }
 
@@ -143,6 +157,39 @@ impl ConversationStore for SqliteStore {
             .threads
             .write(move |conn| unlink(conn, &scope, conversation.into(), item.into(), now));
         row.await?.try_into()
+    }
+
+    async fn branches(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        page: PageRequest<ItemId>,
+    ) -> Result<Page<domain::Branch>, StoreError> {
+        let scope = scope.clone();
+        let most = read_ahead(&page);
+        let limit = page.limit;
+        let branches = self.threads.read(move |conn| {
+            let active_leaf = conversations::leaf(conn, &scope, conversation.into())?;
+            let tenant = scope.tenant.as_str();
+            let tree = Tree { tenant, conversation: conversation.into(), active_leaf };
+            let leaves = tree.page(conn, page.order, page.after.map(Key::from), most)?;
+            leaves.into_iter().map(|leaf| tree.branch(conn, leaf)).collect()
+        });
+        Ok(Page::from_read_ahead(branches.await?, limit))
+    }
+
+    async fn activate_branch(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        leaf: ItemId,
+        now: Timestamp,
+    ) -> Result<domain::Branch, StoreError> {
+        let scope = scope.clone();
+        let branch = self
+            .threads
+            .write(move |conn| activate(conn, &scope, conversation.into(), leaf.into(), now));
+        branch.await
     }
 }
 
@@ -187,8 +234,33 @@ fn unlink(
     items::move_children(conn, tenant, conversation, item, before)?;
     responses::move_ends(conn, tenant, conversation, item, before)?;
     items::delete(conn, tenant, item)?;
+    let tree = Tree { tenant, conversation, active_leaf: home.leaf };
+    tree.shorten(conn, item, before)?;
     let leaf = if home.leaf == Some(item) { before } else { home.leaf };
     conversations::set_leaf(conn, scope, conversation, leaf, now.as_micros())
+}
+
+/// Makes a branch the active one.
+fn activate(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    conversation: Key,
+    leaf: Key,
+    now: Timestamp,
+) -> Outcome<domain::Branch> {
+    let tenant = scope.tenant.as_str();
+    let home = conversations::listed_home(conn, scope, conversation)?;
+    home.check_unlocked()?;
+    let before = Tree { tenant, conversation, active_leaf: home.leaf };
+    if home.leaf != Some(leaf) {
+        if !before.has(conn, leaf)? {
+            return Err(StoreError::NotFound.into());
+        }
+        before.leave(conn, Some(leaf))?;
+        branches::activate(conn, tenant, conversation, Some(leaf))?;
+        conversations::set_leaf(conn, scope, conversation, Some(leaf), now.as_micros())?;
+    }
+    Tree { active_leaf: Some(leaf), ..before }.branch(conn, leaf)
 }
 
 /// One entry more than was asked for tells whether more follow.

@@ -104,6 +104,16 @@ pub(crate) fn find(
         .get_result(conn)?)
 }
 
+/// The end of the active branch of a conversation that the scope's user sees.
+pub(crate) fn leaf(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Option<Key>> {
+    Ok(conversations::table
+        .find((scope.tenant.as_str(), id))
+        .filter(conversations::user.eq(scope.user.as_str()))
+        .filter(conversations::listed)
+        .select(conversations::leaf)
+        .get_result(conn)?)
+}
+
 /// Where a page of conversations starts: after this time and, among its equals, this id.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cursor {

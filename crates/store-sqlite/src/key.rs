@@ -20,6 +20,17 @@ impl Key {
     pub(crate) const FIRST: Self = Self(Uuid::nil());
     /// After every other.
     pub(crate) const LAST: Self = Self(Uuid::max());
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// Keys that were written one after another; `None` when these are not such bytes.
+    pub(crate) fn split(bytes: &[u8]) -> Option<Vec<Self>> {
+        let (keys, rest) = bytes.as_chunks();
+        let keys = keys.iter().map(|key| Self(Uuid::from_bytes(*key)));
+        rest.is_empty().then(|| keys.collect())
+    }
 }
 
 impl ToSql<Binary, Sqlite> for Key {

@@ -1,4 +1,4 @@
-//! The notebook in one SQLite file: [`SqliteStore`] is both ports of `loquat-store`.
+//! The notebook in one SQLite file: [`SqliteStore`] is every port of `loquat-store`.
 //!
 //! **Invariant**: no connection is held by a future, so that a caller may be dropped at any moment;
 //! a call that has returned `Ok` is on the disk; no type of diesel leaves the crate.
@@ -11,6 +11,8 @@ mod conversations;
 mod error;
 mod items;
 mod key;
+mod leaves;
+mod once;
 mod options;
 mod queue;
 mod responses;
@@ -20,6 +22,7 @@ mod statement;
 mod threads;
 mod turn_store;
 mod turns;
+mod upkeep;
 
 use diesel::SqliteConnection;
 use loquat_store::StoreError;

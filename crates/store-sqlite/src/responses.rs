@@ -2,11 +2,11 @@
 
 use diesel::prelude::*;
 use loquat_domain::{RawJson, Response, Scope, StoredItem};
-use loquat_store::StoredResponse;
+use loquat_store::{StoreError, StoredResponse};
 
 use crate::{
-    branches::Walk, conversations, items, key::Key, rows::ResponseRow, schema::responses,
-    threads::Outcome,
+    branches::Walk, conversations, error::Failed, items, key::Key, rows::ResponseRow,
+    schema::responses, threads::Outcome,
 };
 
 /// A response with what it produced.
@@ -25,14 +25,41 @@ pub(crate) fn find(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outco
         }
     }
     let receipt = RawJson::from_checked(row.receipt.as_str());
-    Ok(StoredResponse { response: Response::try_from(row)?, output, receipt })
+    let hidden = row.hidden;
+    Ok(StoredResponse { response: Response::try_from(row)?, hidden, output, receipt })
 }
 
-/// Deletes a response and what nobody can reach without it.
-pub(crate) fn delete(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<()> {
+/// Asks whoever runs a turn to stop it; true when it is running.
+pub(crate) fn request_stop(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<bool> {
     let target = responses::table
         .find((scope.tenant.as_str(), id))
-        .filter(responses::user.eq(scope.user.as_str()));
+        .filter(responses::user.eq(scope.user.as_str()))
+        .filter(responses::hidden.eq(false));
+    let is_running: bool = target.select(responses::lease_until.is_not_null()).get_result(conn)?;
+    if is_running {
+        diesel::update(target).set(responses::stop_requested.eq(true)).execute(conn)?;
+    }
+    Ok(is_running)
+}
+
+/// Deletes a response that its owner knows of, and what nobody can reach without it.
+pub(crate) fn delete(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<()> {
+    remove(conn, scope, id, false)
+}
+
+/// Deletes a response if it is there and hidden, and what nobody can reach without it.
+pub(crate) fn remove_hidden(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<()> {
+    match remove(conn, scope, id, true) {
+        Err(Failed(StoreError::NotFound)) => Ok(()),
+        removed => removed,
+    }
+}
+
+fn remove(conn: &mut SqliteConnection, scope: &Scope, id: Key, hidden: bool) -> Outcome<()> {
+    let target = responses::table
+        .find((scope.tenant.as_str(), id))
+        .filter(responses::user.eq(scope.user.as_str()))
+        .filter(responses::hidden.eq(hidden));
     let (conversation, leaf): (Key, Option<Key>) = diesel::delete(target)
         .returning((responses::conversation, responses::leaf))
         .get_result(conn)?;

@@ -56,6 +56,10 @@ diesel::table! {
         lease_until -> Nullable<BigInt>,
         created_at -> BigInt,
         completed_at -> Nullable<BigInt>,
+        background -> Bool,
+        hidden -> Bool,
+        stop_requested -> Bool,
+        log_until -> Nullable<BigInt>,
     }
 }
 
@@ -66,6 +70,27 @@ diesel::table! {
         first_sequence -> BigInt,
         last_sequence -> BigInt,
         events -> Text,
+    }
+}
+
+diesel::table! {
+    branches (tenant, conversation, leaf) {
+        tenant -> Text,
+        conversation -> Binary,
+        leaf -> Binary,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (tenant, user, route, key) {
+        tenant -> Text,
+        user -> Text,
+        route -> Text,
+        key -> Text,
+        fingerprint -> Binary,
+        made -> Text,
+        ids -> Binary,
+        expires_at -> BigInt,
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) enum Value<'a> {
     Text(Option<&'a str>),
     Key(Option<Key>),
     Integer(Option<i64>),
+    Bytes(&'a [u8]),
 }
 
 impl<'a, const N: usize, Columns> Statement<'a, N, Columns> {
@@ -48,6 +49,7 @@ impl<const N: usize, Columns> QueryFragment<Sqlite> for Statement<'_, N, Columns
             match value {
                 Value::Text(text) => out.push_bind_param::<Nullable<Text>, _>(text)?,
                 Value::Key(key) => out.push_bind_param::<Nullable<Binary>, _>(key)?,
+                Value::Bytes(bytes) => out.push_bind_param::<Binary, _>(*bytes)?,
                 Value::Integer(number) => out.push_bind_param::<Nullable<BigInt>, _>(number)?,
             }
             out.push_sql(text);
@@ -93,6 +95,12 @@ impl<'a> From<&'a str> for Value<'a> {
 impl<'a> From<Option<&'a str>> for Value<'a> {
     fn from(text: Option<&'a str>) -> Self {
         Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(bytes)
     }
 }
 

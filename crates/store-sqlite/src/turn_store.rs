@@ -5,12 +5,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use loquat_domain::{ResponseId, Scope};
 use loquat_store::{
-    BeginTurn, Checkpoint, FinishTurn, History, HistoryStart, StaleTurn, StoreError,
-    StoredResponse, TurnStore,
+    BeginTurn, Checkpoint, Earlier, EventLog, FinishTurn, History, HistoryStart, Interrupted, Once,
+    StoreError, StoredResponse, TurnStore,
 };
 
 use crate::{
-    SqliteStore, connection, responses,
+    SqliteStore, once, responses,
     turns::{self, Begin, Finish},
 };
 
@@ -32,8 +32,17 @@ impl TurnStore for SqliteStore {
         self.threads.write(move |conn| turns::begin(conn, &scope, turn)).await
     }
 
-    async fn checkpoint(&self, batch: Vec<Checkpoint>, lease: Duration) -> Result<(), StoreError> {
-        self.threads.write(move |conn| turns::checkpoint(conn, &batch, lease)).await
+    async fn earlier(&self, scope: &Scope, once: &Once) -> Result<Option<Earlier>, StoreError> {
+        let (scope, once) = (scope.clone(), once.clone());
+        self.threads.read(move |conn| once::earlier(conn, &scope, &once)).await
+    }
+
+    async fn checkpoint(
+        &self,
+        batch: Vec<Checkpoint>,
+        lease: Duration,
+    ) -> Result<Vec<Interrupted>, StoreError> {
+        self.threads.write(move |conn| turns::checkpoint(conn, batch, lease)).await
     }
 
     async fn finish_turn(&self, scope: &Scope, turn: FinishTurn) -> Result<(), StoreError> {
@@ -47,18 +56,25 @@ impl TurnStore for SqliteStore {
         self.threads.read(move |conn| responses::find(conn, &scope, id.into())).await
     }
 
+    async fn events(
+        &self,
+        scope: &Scope,
+        id: ResponseId,
+        from: u64,
+        most: u32,
+    ) -> Result<EventLog, StoreError> {
+        let scope = scope.clone();
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        self.threads.read(move |conn| turns::events(conn, &scope, id.into(), from, most)).await
+    }
+
+    async fn request_stop(&self, scope: &Scope, id: ResponseId) -> Result<bool, StoreError> {
+        let scope = scope.clone();
+        self.threads.write(move |conn| responses::request_stop(conn, &scope, id.into())).await
+    }
+
     async fn delete_response(&self, scope: &Scope, id: ResponseId) -> Result<(), StoreError> {
         let scope = scope.clone();
         self.threads.write(move |conn| responses::delete(conn, &scope, id.into())).await
-    }
-
-    async fn stale_turns(&self, limit: u32) -> Result<Vec<StaleTurn>, StoreError> {
-        self.threads.read(move |conn| turns::stale(conn, limit)).await
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.threads.read(connection::probe).await?;
-        // An empty transaction takes the write lock and syncs nothing.
-        self.threads.write(|_| Ok(())).await
     }
 }

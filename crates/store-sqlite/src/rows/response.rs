@@ -18,6 +18,8 @@ pub(crate) struct ResponseRow {
     model: String,
     settings: String,
     metadata: String,
+    background: bool,
+    pub(crate) hidden: bool,
     pub(crate) receipt: String,
     status: String,
     status_details: Option<String>,
@@ -36,6 +38,8 @@ pub(crate) struct NewResponse {
     model: String,
     settings: String,
     metadata: String,
+    background: bool,
+    hidden: bool,
     receipt: String,
     status: &'static str,
     pub(crate) created_at: i64,
@@ -55,7 +59,11 @@ impl NewResponse {
     /// # Errors
     ///
     /// [`StoreError::Internal`] when a schema among its settings is not JSON.
-    pub(crate) fn new(response: Response, receipt: &RawJson) -> Result<Self, StoreError> {
+    pub(crate) fn new(
+        response: Response,
+        hidden: bool,
+        receipt: &RawJson,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
             id: response.id.into(),
             names_conversation: response.conversation.is_some(),
@@ -63,6 +71,8 @@ impl NewResponse {
             settings: json::encode_settings(&response.settings)?,
             metadata: json::encode_metadata(&response.metadata),
             model: response.model,
+            background: response.background,
+            hidden,
             receipt: receipt.as_str().to_owned(),
             status: response.status.as_str(),
             created_at: response.created_at.as_micros(),
@@ -93,6 +103,7 @@ impl TryFrom<ResponseRow> for Response {
             model: row.model,
             settings: json::decode_settings(&row.settings)?,
             metadata: json::decode_metadata(&row.metadata)?,
+            background: row.background,
             status: json::decode_status(&row.status, row.status_details.as_deref())?,
             usage: row.usage.as_deref().map(json::decode_usage).transpose()?,
             created_at: Timestamp::from_micros(row.created_at),

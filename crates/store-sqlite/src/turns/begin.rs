@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use loquat_domain::{ItemId, Scope};
-use loquat_store::{BeginTurn, Place, StoreError, TurnHome};
+use loquat_store::{BeginTurn, Made, Once, Place, StoreError, TurnHome};
 
 use crate::{
     branches,
@@ -10,6 +10,8 @@ use crate::{
     conversations::{self, Start},
     items::{self, Branch, Tail},
     key::Key,
+    leaves::Tree,
+    once,
     rows::{ConversationRow, NewItem, NewResponse},
     schema::responses,
     threads::Outcome,
@@ -22,6 +24,8 @@ pub(crate) struct Begin {
     home: Home,
     input: Vec<NewItem>,
     lease_until: Clock,
+    made: Made,
+    once: Option<Once>,
 }
 
 #[derive(Debug)]
@@ -34,8 +38,9 @@ impl TryFrom<BeginTurn> for Begin {
     type Error = StoreError;
 
     fn try_from(turn: BeginTurn) -> Result<Self, StoreError> {
+        let id = turn.response.id;
         Ok(Self {
-            response: NewResponse::new(turn.response, &turn.receipt)?,
+            response: NewResponse::new(turn.response, turn.hidden, &turn.receipt)?,
             home: match turn.home {
                 TurnHome::New { conversation, listed } => {
                     Home::New { row: conversation.into(), listed }
@@ -44,13 +49,16 @@ impl TryFrom<BeginTurn> for Begin {
             },
             input: turn.input.iter().map(NewItem::from).collect(),
             lease_until: Clock::after(turn.lease),
+            made: Made::Response(id),
+            once: turn.once,
         })
     }
 }
 
 /// Stores a turn's start.
 pub(crate) fn begin(conn: &mut SqliteConnection, scope: &Scope, turn: Begin) -> Outcome<()> {
-    let Begin { response, home, input, lease_until } = turn;
+    let Begin { response, home, input, lease_until, made, once } = turn;
+    once::claim(conn, scope, once.as_ref())?;
     let (conversation, leaf) = match home {
         Home::New { row, listed } => begin_in_new(conn, scope, &response, row, listed, &input)?,
         Home::Existing { id, place } => {
@@ -67,7 +75,7 @@ pub(crate) fn begin(conn: &mut SqliteConnection, scope: &Scope, turn: Begin) -> 
             responses::lease_until.eq(lease_until),
         ))
         .execute(conn)?;
-    Ok(())
+    once::remember(conn, scope, once.as_ref(), &made)
 }
 
 fn begin_in_new(
@@ -108,7 +116,9 @@ fn begin_in_existing(
         Place::After(item) => {
             let after = tail(conn, tenant, id, item)?;
             if home.listed && after != home.tail() {
-                branches::activate(conn, tenant, id, after)?;
+                let tree = Tree { tenant, conversation: id, active_leaf: home.leaf };
+                tree.leave(conn, after.map(|tail| tail.id))?;
+                branches::activate(conn, tenant, id, after.map(|tail| tail.id))?;
             }
             after
         }

@@ -2,48 +2,59 @@
 
 use std::time::Duration;
 
-use diesel::{RunQueryDsl, SqliteConnection};
-use loquat_store::{Checkpoint, CheckpointLog};
+use diesel::{OptionalExtension, RunQueryDsl, SqliteConnection, sql_types::Bool};
+use loquat_store::{Checkpoint, CheckpointLog, Interrupted, Interruption};
 
 use crate::{clock, key::Key, rows::sequence, statement::Statement, threads::Outcome};
 
-/// Extends the leases of running turns and keeps their new events.
+/// Extends the leases of running turns and keeps their new events; tells which of them should not
+/// go on.
 pub(crate) fn checkpoint(
     conn: &mut SqliteConnection,
-    batch: &[Checkpoint],
+    batch: Vec<Checkpoint>,
     lease: Duration,
-) -> Outcome<()> {
+) -> Outcome<Vec<Interrupted>> {
+    let mut interrupted = Vec::new();
     for sign in batch {
         let tenant = sign.scope.tenant.as_str();
         let id = Key::from(sign.response);
         let last = sign.log.as_ref().map(|log| sequence(log.last));
-        let extend = Statement::<5>::new(
+        let extend = Statement::<6, Bool>::new(
             concat!(
                 "UPDATE responses SET lease_until = ",
                 clock::now!(),
                 " + ?,
-                    last_sequence = coalesce(?, last_sequence)
-                WHERE tenant = ? AND id = ? AND user = ? AND lease_until IS NOT NULL",
+                    last_sequence = coalesce(?, last_sequence),
+                    status = CASE WHEN ? THEN 'in_progress' ELSE status END
+                WHERE tenant = ? AND id = ? AND user = ? AND lease_until IS NOT NULL
+                RETURNING stop_requested",
             ),
             [
                 clock::micros(lease).into(),
                 last.into(),
+                sign.at_work.into(),
                 tenant.into(),
                 id.into(),
                 sign.scope.user.as_str().into(),
             ],
         );
-        let is_running = extend.execute(conn)? > 0;
-        if let Some(log) = sign.log.as_ref().filter(|_| is_running) {
+        let stop_requested: Option<bool> = extend.get_result(conn).optional()?;
+        let why = match stop_requested {
+            None => Some(Interruption::Gone),
+            Some(stop) => stop.then_some(Interruption::Stopped),
+        };
+        if let Some(log) = sign.log.as_ref().filter(|_| stop_requested.is_some()) {
             keep(conn, tenant, id, log)?;
         }
+        let Checkpoint { scope, response, .. } = sign;
+        interrupted.extend(why.map(|why| Interrupted { scope, response, why }));
     }
-    Ok(())
+    Ok(interrupted)
 }
 
 /// Keeps a run of events. One that comes again with more, because its writer was told that it had
 /// failed, takes the place of the shorter one.
-fn keep(
+pub(super) fn keep(
     conn: &mut SqliteConnection,
     tenant: &str,
     response: Key,

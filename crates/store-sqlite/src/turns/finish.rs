@@ -1,13 +1,17 @@
 //! The end of a turn.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 use loquat_domain::Scope;
-use loquat_store::{FinishTurn, StoreError};
+use loquat_store::{CheckpointLog, FinishTurn, StoreError};
 
+use super::checkpoint;
 use crate::{
-    conversations,
+    clock, conversations,
     items::{self, Branch, Tail},
     key::Key,
+    leaves::Tree,
     rows::{NewItem, ResponseEnd},
     schema::{self, response_events, responses},
     statement::Statement,
@@ -20,6 +24,9 @@ pub(crate) struct Finish {
     response: Key,
     end: ResponseEnd,
     output: Vec<NewItem>,
+    log: Vec<CheckpointLog>,
+    /// `None` when no events are kept.
+    keep_log: Option<Duration>,
 }
 
 impl From<FinishTurn> for Finish {
@@ -28,6 +35,8 @@ impl From<FinishTurn> for Finish {
             response: turn.response.id.into(),
             end: ResponseEnd::new(&turn.response, turn.last_sequence),
             output: turn.output.iter().map(NewItem::from).collect(),
+            log: turn.log,
+            keep_log: Some(turn.keep_log).filter(|keep| !keep.is_zero()),
         }
     }
 }
@@ -46,6 +55,12 @@ struct Turn {
     updated_at: i64,
 }
 
+impl Turn {
+    fn tree<'a>(&self, tenant: &'a str) -> Tree<'a> {
+        Tree { tenant, conversation: self.conversation, active_leaf: self.active_leaf }
+    }
+}
+
 /// Stores a turn's end.
 pub(crate) fn finish(conn: &mut SqliteConnection, scope: &Scope, turn: &Finish) -> Outcome<()> {
     let tenant = scope.tenant.as_str();
@@ -58,19 +73,37 @@ pub(crate) fn finish(conn: &mut SqliteConnection, scope: &Scope, turn: &Finish) 
     let branch = Branch { tenant, conversation: before.conversation, active };
     let leaf = items::attach(conn, branch, after, &turn.output)?.map(|tail| tail.id);
     set_end(conn, tenant, turn, leaf, Tail::next_position(after))?;
-    if before.last_sequence.is_some() {
-        let events = response_events::table
-            .filter(response_events::tenant.eq(tenant))
-            .filter(response_events::response.eq(turn.response));
-        diesel::delete(events).execute(conn)?;
+    if turn.keep_log.is_some() {
+        for run in &turn.log {
+            checkpoint::keep(conn, tenant, turn.response, run)?;
+        }
+    } else if before.last_sequence.is_some() {
+        delete_events(conn, tenant, turn.response)?;
     }
     if before.listed {
+        let tree = before.tree(tenant);
+        if let Some(new) = leaf.filter(|_| !active && !turn.output.is_empty()) {
+            tree.extend(conn, before.leaf, new)?;
+        }
         let active_leaf = if active { leaf } else { before.active_leaf };
         let holder = before.holder.filter(|holder| *holder != turn.response);
         let ended = turn.end.completed_at.unwrap_or(before.updated_at);
         let updated_at = ended.max(before.updated_at);
         conversations::set_turn(conn, scope, before.conversation, active_leaf, holder, updated_at)?;
     }
+    Ok(())
+}
+
+/// Drops all events of a turn.
+pub(crate) fn delete_events(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    response: Key,
+) -> Outcome<()> {
+    let events = response_events::table
+        .filter(response_events::tenant.eq(tenant))
+        .filter(response_events::response.eq(response));
+    diesel::delete(events).execute(conn)?;
     Ok(())
 }
 
@@ -107,11 +140,16 @@ fn set_end(
     leaf: Option<Key>,
     output_from: i64,
 ) -> Outcome<()> {
-    let Finish { response, end, .. } = turn;
-    let update = Statement::<9>::new(
-        "UPDATE responses SET lease_until = NULL, status = ?, status_details = ?, usage = ?,
-            last_sequence = ?, completed_at = ?, leaf = ?, output_from = ?
-        WHERE tenant = ? AND id = ?",
+    let Finish { response, end, keep_log, .. } = turn;
+    let update = Statement::<10>::new(
+        concat!(
+            "UPDATE responses SET lease_until = NULL, status = ?, status_details = ?, usage = ?,
+                last_sequence = ?, completed_at = ?, leaf = ?, output_from = ?,
+                log_until = ",
+            clock::now!(),
+            " + ?
+            WHERE tenant = ? AND id = ?",
+        ),
         [
             end.status.into(),
             end.status_details.as_deref().into(),
@@ -120,6 +158,7 @@ fn set_end(
             end.completed_at.into(),
             leaf.into(),
             output_from.into(),
+            keep_log.map(clock::micros).into(),
             tenant.into(),
             (*response).into(),
         ],

@@ -6,6 +6,8 @@ use loquat_store::{Head, History, HistoryStart, StoreError};
 
 use crate::{
     branches::Walk,
+    clock::Clock,
+    items,
     key::Key,
     schema::{conversations, responses},
     threads::Outcome,
@@ -20,6 +22,7 @@ pub(crate) fn history(
 ) -> Outcome<History> {
     let head = match start {
         HistoryStart::Conversation(id) => conversation_head(conn, scope, id.into())?,
+        HistoryStart::Item(id, item) => item_head(conn, scope, id.into(), item.map(Key::from))?,
         HistoryStart::Response(id) => response_head(conn, scope, id.into())?,
     };
     let rows = match head.leaf {
@@ -37,11 +40,55 @@ pub(crate) fn history(
     Ok(History { head, items, reached_root })
 }
 
+/// The end of a conversation's active branch, and the turn that holds its lock or held it last.
+#[derive(Debug, Queryable)]
+struct Lines {
+    leaf: Option<Key>,
+    turn_leaf: Option<Key>,
+    running: Option<bool>,
+    alive: Option<bool>,
+}
+
+impl Lines {
+    /// True when a history that ends here ends at what a turn is answering.
+    fn answered(&self, leaf: Option<Key>) -> bool {
+        self.running == Some(true) && self.turn_leaf == leaf
+    }
+}
+
 fn conversation_head(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Head> {
+    let lines = lines(conn, scope, id)?;
+    Ok(Head {
+        conversation: id.into(),
+        listed: true,
+        leaf: lines.leaf.map(Into::into),
+        running: lines.answered(lines.leaf),
+    })
+}
+
+fn item_head(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    id: Key,
+    item: Option<Key>,
+) -> Outcome<Head> {
+    let lines = lines(conn, scope, id)?;
+    if let Some(item) = item {
+        items::tail(conn, scope.tenant.as_str(), id, item)?;
+    }
+    Ok(Head {
+        conversation: id.into(),
+        listed: true,
+        leaf: item.map(Into::into),
+        running: lines.answered(item) || lines.alive == Some(true),
+    })
+}
+
+fn lines(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Lines> {
     let turn = responses::tenant
         .eq(conversations::tenant)
         .and(responses::id.nullable().eq(conversations::turn));
-    let (leaf, turn_leaf, running): (Option<Key>, Option<Key>, Option<bool>) = conversations::table
+    Ok(conversations::table
         .left_join(responses::table.on(turn))
         .filter(conversations::tenant.eq(scope.tenant.as_str()))
         .filter(conversations::id.eq(id))
@@ -51,14 +98,9 @@ fn conversation_head(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Out
             conversations::leaf,
             responses::leaf.nullable(),
             responses::lease_until.is_not_null().nullable(),
+            responses::lease_until.gt(Clock::NOW).nullable(),
         ))
-        .get_result(conn)?;
-    Ok(Head {
-        conversation: id.into(),
-        listed: true,
-        leaf: leaf.map(Into::into),
-        running: running == Some(true) && turn_leaf == leaf,
-    })
+        .get_result(conn)?)
 }
 
 fn response_head(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Head> {
@@ -70,6 +112,7 @@ fn response_head(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome
         .filter(responses::tenant.eq(scope.tenant.as_str()))
         .filter(responses::id.eq(id))
         .filter(responses::user.eq(scope.user.as_str()))
+        .filter(responses::hidden.eq(false))
         .select((
             responses::conversation,
             conversations::listed,

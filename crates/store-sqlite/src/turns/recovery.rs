@@ -4,12 +4,9 @@ use diesel::prelude::*;
 use loquat_domain::{Event, Response, Scope, TenantId, UserId};
 use loquat_store::{StaleTurn, StoreError, json::EventDecoder};
 
+use super::log;
 use crate::{
-    clock::Clock,
-    key::Key,
-    rows::ResponseRow,
-    schema::{response_events, responses},
-    statement::first_rows,
+    clock::Clock, key::Key, rows::ResponseRow, schema::responses, statement::first_rows,
     threads::Outcome,
 };
 
@@ -50,25 +47,11 @@ fn stale_turn(
 
 /// What was checkpointed of a turn, up to the first gap or to what cannot be read.
 fn events(conn: &mut SqliteConnection, tenant: &str, response: Key) -> Outcome<Vec<Event>> {
-    let runs: Vec<(i64, i64, String)> = response_events::table
-        .filter(response_events::tenant.eq(tenant))
-        .filter(response_events::response.eq(response))
-        .order(response_events::first_sequence)
-        .select((
-            response_events::first_sequence,
-            response_events::last_sequence,
-            response_events::events,
-        ))
-        .load(conn)?;
     let mut decoder = EventDecoder::new();
     let mut events = Vec::new();
-    let mut next = 0;
-    for (first, last, run) in runs {
-        if first == next {
-            let Ok(read) = decoder.push(&run) else { break };
-            events.extend(read);
-            next = last + 1;
-        }
+    for run in log::runs(conn, tenant, response, 0, usize::MAX)? {
+        let Ok(read) = decoder.push(&run.events) else { break };
+        events.extend(read);
     }
     Ok(events)
 }

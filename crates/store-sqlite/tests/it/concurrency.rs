@@ -10,7 +10,7 @@ use std::{
 
 use diesel::connection::SimpleConnection;
 use loquat_domain::{ConversationId, ItemId};
-use loquat_store::{ConversationStore, StoreError, TurnStore};
+use loquat_store::{ConversationStore, StoreError, Upkeep};
 use tokio::task::JoinSet;
 
 use crate::notebook::{HOUR, NOW, Notebook, at_leaf};
@@ -28,7 +28,7 @@ async fn take_turns(notebook: Arc<Notebook>, shared: ConversationId) {
         leaf = Some(notebook.finish(response, "answer").await);
         let item = notebook.item("shared");
         let store = &notebook.store;
-        store.append_items(&notebook.scope, shared, vec![item], NOW).await.unwrap();
+        store.append_items(&notebook.scope, shared, vec![item], NOW, None).await.unwrap();
     }
     let told = notebook.texts(own).await;
     assert_eq!(told, ["ask", "answer"].repeat(TURNS));
@@ -65,7 +65,7 @@ async fn writes_that_wait_at_one_moment_share_one_commit() {
     let mut writes: Vec<_> = (0..50)
         .map(|_| {
             let items = vec![notebook.item("x")];
-            Box::pin(notebook.store.append_items(&notebook.scope, conversation, items, NOW))
+            Box::pin(notebook.store.append_items(&notebook.scope, conversation, items, NOW, None))
         })
         .collect();
     for write in &mut writes {
@@ -88,7 +88,7 @@ async fn a_write_whose_caller_has_gone_is_done_all_the_same() {
     for text in ["a", "b", "c"] {
         let items = vec![notebook.item(text)];
         let mut write =
-            Box::pin(notebook.store.append_items(&notebook.scope, conversation, items, NOW));
+            Box::pin(notebook.store.append_items(&notebook.scope, conversation, items, NOW, None));
         poll_once(write.as_mut());
     }
     notebook.store.ping().await.unwrap();
@@ -111,7 +111,7 @@ async fn a_write_that_was_never_asked_for_its_result_is_not_done() {
     let notebook = Notebook::open();
     let conversation = notebook.conversation_of(Vec::new()).await;
     let items = vec![notebook.item("a")];
-    drop(notebook.store.append_items(&notebook.scope, conversation, items, NOW));
+    drop(notebook.store.append_items(&notebook.scope, conversation, items, NOW, None));
     notebook.store.ping().await.unwrap();
     assert!(notebook.texts(conversation).await.is_empty());
 }
@@ -122,7 +122,7 @@ async fn a_store_that_is_dropped_does_what_is_queued() {
     let conversation = notebook.conversation_of(Vec::new()).await;
     let items = notebook.items(&["a"]);
     let mut write =
-        Box::pin(notebook.store.append_items(&notebook.scope, conversation, items, NOW));
+        Box::pin(notebook.store.append_items(&notebook.scope, conversation, items, NOW, None));
     poll_once(write.as_mut());
     drop(write);
     assert_eq!(notebook.reopen().texts(conversation).await, ["a"]);
@@ -140,7 +140,8 @@ async fn a_full_queue_is_unavailable_while_reads_go_on() {
     for _ in 0..3 {
         let (store, scope) = (Arc::clone(&notebook.store), notebook.scope.clone());
         let items = vec![notebook.item("x")];
-        writes.spawn(async move { store.append_items(&scope, conversation, items, NOW).await });
+        writes
+            .spawn(async move { store.append_items(&scope, conversation, items, NOW, None).await });
     }
     let refused = writes.join_next().await.unwrap().unwrap();
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
@@ -158,7 +159,7 @@ async fn a_file_that_another_process_holds_is_unavailable_for_that_time_only() {
     let conversation = notebook.conversation_of(Vec::new()).await;
     let append = || {
         let items = vec![notebook.item("x")];
-        notebook.store.append_items(&notebook.scope, conversation, items, NOW)
+        notebook.store.append_items(&notebook.scope, conversation, items, NOW, None)
     };
     let mut stranger = notebook.hold();
     let held = append().await;

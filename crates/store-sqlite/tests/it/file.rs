@@ -3,7 +3,7 @@
 use std::fs;
 
 use diesel::connection::SimpleConnection;
-use loquat_store::{HistoryStart, StoreError, TurnStore};
+use loquat_store::{HistoryStart, StoreError, TurnStore, Upkeep};
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 

@@ -11,3 +11,4 @@ mod conformance;
 mod file;
 mod notebook;
 mod plans;
+mod upgrade;

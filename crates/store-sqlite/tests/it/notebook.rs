@@ -4,12 +4,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use loquat_domain::{
-    Conversation, ConversationId, Item, ItemContent, ItemId, ItemStatus, Message, Metadata, Order,
-    PageLimit, PageRequest, RawJson, Response, ResponseId, Role, Scope, Settings, Status, TenantId,
-    Timestamp, UserId,
+    Conversation, ConversationId, Event, EventKind, Item, ItemContent, ItemId, ItemStatus, Message,
+    Metadata, Order, PageLimit, PageRequest, RawJson, Response, ResponseId, Role, Scope, Settings,
+    Status, TenantId, Timestamp, UserId,
 };
 use loquat_store::{
-    BeginTurn, ConversationStore, FinishTurn, Place, StoreError, TurnHome, TurnStore,
+    BeginTurn, CheckpointLog, ConversationStore, FinishTurn, Place, StoreError, TurnHome,
+    TurnStore, json,
 };
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
 use loquat_testkit::FakeIds;
@@ -109,7 +110,7 @@ impl Notebook {
     pub(crate) async fn conversation_of(&self, items: Vec<Item>) -> ConversationId {
         let conversation = self.new_conversation();
         let id = conversation.id;
-        self.store.create_conversation(&self.scope, conversation, items).await.unwrap();
+        self.store.create_conversation(&self.scope, conversation, items, None).await.unwrap();
         id
     }
 
@@ -121,6 +122,7 @@ impl Notebook {
             model: "echo".to_owned(),
             settings: Settings::default(),
             metadata: Metadata::default(),
+            background: false,
             status: Status::InProgress,
             usage: None,
             created_at: NOW,
@@ -139,18 +141,38 @@ impl Notebook {
         let item = self.item(text);
         let leaf = item.id;
         let receipt = RawJson::from_checked("{}");
-        let turn =
-            BeginTurn { response: response.clone(), home, input: vec![item], receipt, lease };
+        let turn = BeginTurn {
+            response: response.clone(),
+            hidden: false,
+            home,
+            input: vec![item],
+            receipt,
+            lease,
+            once: None,
+        };
         self.store.begin_turn(&self.scope, turn).await?;
         Ok((response, leaf))
     }
 
     /// Ends a turn with one message and returns that message's id.
     pub(crate) async fn finish(&self, response: Response, text: &str) -> ItemId {
+        self.finish_keeping(response, text, HOUR).await
+    }
+
+    /// The same, with a time for which the turn's events are kept.
+    pub(crate) async fn finish_keeping(
+        &self,
+        response: Response,
+        text: &str,
+        keep_log: Duration,
+    ) -> ItemId {
         let item = self.item(text);
         let leaf = item.id;
         let response = Response { status: Status::Completed, completed_at: Some(NOW), ..response };
-        let turn = FinishTurn { response, output: vec![item], last_sequence: 9 };
+        let event = Event { sequence: 1, kind: EventKind::InProgress };
+        let log = vec![CheckpointLog { first: 1, last: 1, events: json::encode_events([&event]) }];
+        let output = vec![item];
+        let turn = FinishTurn { response, output, last_sequence: 9, log, keep_log };
         self.store.finish_turn(&self.scope, turn).await.unwrap();
         leaf
     }

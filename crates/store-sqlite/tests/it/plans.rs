@@ -4,14 +4,19 @@ use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
 use diesel::{
     QueryableByName, RunQueryDsl,
-    connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation},
+    connection::{
+        Instrumentation, InstrumentationEvent, SimpleConnection, set_default_instrumentation,
+    },
     sql_query,
     sql_types::Text,
 };
-use loquat_domain::{ConversationId, Event, EventKind, ItemId, Order, PageLimit, PageRequest};
+use loquat_domain::{
+    ConversationId, Event, EventKind, Fingerprint, IdempotencyKey, ItemId, Order, PageLimit,
+    PageRequest, RawJson,
+};
 use loquat_store::{
-    Archived, Checkpoint, CheckpointLog, ConversationPatch, ConversationStore, HistoryStart, Place,
-    TurnHome, TurnStore, json,
+    Archived, BeginTurn, Checkpoint, CheckpointLog, ConversationPatch, ConversationStore,
+    HistoryStart, Once, Place, TurnHome, TurnStore, Upkeep, json,
 };
 
 use crate::notebook::{HOUR, NOW, Notebook};
@@ -62,6 +67,7 @@ async fn turn(notebook: &Notebook, id: ConversationId, place: impl Fn(Option<Ite
     let signs = [Some(log), None].map(|log| Checkpoint {
         scope: notebook.scope.clone(),
         response: response.id,
+        at_work: true,
         log,
     });
     notebook.store.checkpoint(signs.into(), HOUR).await.unwrap();
@@ -84,7 +90,7 @@ async fn use_items(notebook: &Notebook, id: ConversationId) {
     let (store, scope) = (&notebook.store, &notebook.scope);
     let items = notebook.items(&["x", "y"]);
     let (first, second) = (items[0].id, items[1].id);
-    store.append_items(scope, id, items, NOW).await.unwrap();
+    store.append_items(scope, id, items, NOW, Some(once("items"))).await.unwrap();
     for order in [Order::Ascending, Order::Descending] {
         for after in [None, Some(first)] {
             store.items(scope, id, page(after, order)).await.unwrap();
@@ -102,14 +108,83 @@ async fn use_responses(notebook: &Notebook) {
     assert_eq!(store.stale_turns(1).await.unwrap().len(), 1);
     notebook.finish(first.clone(), "a").await;
     store.response(scope, first.id).await.unwrap();
+    store.events(scope, first.id, 1, 10).await.unwrap();
+    store.request_stop(scope, first.id).await.unwrap();
     let head = store.history(scope, HistoryStart::Response(first.id), 1).await.unwrap().head;
     let place = Place::After(head.leaf);
     let home = TurnHome::Existing { id: head.conversation, place };
     let (second, _) = notebook.begin(home, "q", HOUR).await.unwrap();
+    store.request_stop(scope, second.id).await.unwrap();
     for response in [second, first] {
         store.delete_response(scope, response.id).await.unwrap();
     }
 }
+
+/// Every way of coming to a branch and of leaving it.
+async fn use_branches(notebook: &Notebook) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    let items = notebook.items(&["a", "b", "c"]);
+    let [a, b, c] = items.iter().map(|item| item.id).collect::<Vec<_>>()[..] else { panic!() };
+    let id = notebook.conversation_of(items).await;
+    let late = TurnHome::Existing { id, place: Place::Leaf(Some(c)) };
+    let (late, _) = notebook.begin(late, "d", Duration::ZERO).await.unwrap();
+    turn(notebook, id, |_| Place::After(Some(a))).await;
+    let late = notebook.finish(late, "e").await;
+    store.history(scope, HistoryStart::Item(id, Some(b)), 100).await.unwrap();
+    for order in [Order::Ascending, Order::Descending] {
+        for after in [None, Some(late)] {
+            store.branches(scope, id, page(after, order)).await.unwrap();
+        }
+    }
+    store.activate_branch(scope, id, late, NOW).await.unwrap();
+    turn(notebook, id, |_| Place::After(Some(b))).await;
+    store.delete_item(scope, id, late, NOW).await.unwrap();
+}
+
+fn once(key: &str) -> Once {
+    Once {
+        route: "/things",
+        key: IdempotencyKey::new(key).unwrap(),
+        fingerprint: Fingerprint([1; 32]),
+        keep: HOUR,
+    }
+}
+
+/// Requests that are done once, and what is forgotten.
+async fn use_upkeep(notebook: &Notebook) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    let hidden = BeginTurn {
+        response: notebook.response(None),
+        hidden: true,
+        home: TurnHome::New { conversation: notebook.new_conversation(), listed: false },
+        input: notebook.items(&["q"]),
+        receipt: RawJson::from_checked("{}"),
+        lease: HOUR,
+        once: Some(Once { keep: Duration::ZERO, ..once("turn") }),
+    };
+    let id = hidden.response.id;
+    let again = BeginTurn { once: Some(once("turn")), ..hidden.clone() };
+    store.begin_turn(scope, hidden).await.unwrap();
+    // The key is free again, and its response has made room.
+    store.begin_turn(scope, again).await.unwrap();
+    assert!(store.response(scope, id).await.unwrap().hidden);
+    store.earlier(scope, &once("turn")).await.unwrap();
+
+    let home = TurnHome::New { conversation: notebook.new_conversation(), listed: false };
+    let (response, _) = notebook.begin(home, "q", HOUR).await.unwrap();
+    notebook.finish_keeping(response, "a", Duration::from_millis(1)).await;
+    let brief = Once { keep: Duration::ZERO, ..once("conversation") };
+    let made = notebook.new_conversation();
+    store.create_conversation(scope, made, vec![], Some(brief)).await.unwrap();
+    notebook.stranger().batch_execute(ALL_IS_OVER).unwrap();
+    // The key, the events, and what is forgotten with the other key.
+    assert!(store.forget_expired(100).await.unwrap() >= 3);
+    assert_eq!(store.forget_expired(100).await.unwrap(), 0);
+}
+
+/// Lets the time pass for which anything is kept.
+const ALL_IS_OVER: &str = "UPDATE responses SET log_until = 1 WHERE log_until IS NOT NULL;
+    UPDATE idempotency_keys SET expires_at = 1;";
 
 /// Uses every method, and every way through each.
 async fn use_everything(notebook: &Notebook) {
@@ -122,6 +197,8 @@ async fn use_everything(notebook: &Notebook) {
     use_conversations(notebook, id).await;
     use_items(notebook, id).await;
     use_responses(notebook).await;
+    use_branches(notebook).await;
+    use_upkeep(notebook).await;
     let home = TurnHome::New { conversation: notebook.new_conversation(), listed: true };
     let (response, _) = notebook.begin(home, "q", HOUR).await.unwrap();
     notebook.store.delete_response(&notebook.scope, response.id).await.unwrap();
@@ -177,7 +254,7 @@ async fn every_statement_finds_its_rows_by_an_index_and_those_of_a_turn_stay_pre
     use_everything(&notebook).await;
 
     let statements = run_since();
-    assert!(statements.len() > 30, "only {} statements were seen", statements.len());
+    assert!(statements.len() > 50, "only {} statements were seen", statements.len());
     for statement in &statements {
         let plan = plan(&notebook, statement);
         assert!(plan.iter().all(|step| is_flat(step)), "{statement}\n{plan:#?}");
@@ -201,9 +278,10 @@ async fn a_deletion_finds_what_goes_with_it_by_an_index() {
         ("items", "tenant = ? AND conversation = ?"),
         ("responses", "tenant = ? AND conversation = ?"),
         ("response_events", "tenant = ? AND response = ?"),
+        ("branches", "tenant = ? AND conversation = ?"),
     ] {
         // As SQLite looks for the rows of a foreign key.
-        let plan = plan(&notebook, &format!("SELECT rowid FROM {table} WHERE {columns}"));
+        let plan = plan(&notebook, &format!("SELECT tenant FROM {table} WHERE {columns}"));
         assert!(plan.iter().all(|step| is_flat(step)), "{table}: {plan:#?}");
     }
 }

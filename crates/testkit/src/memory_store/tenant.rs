@@ -76,10 +76,7 @@ impl ResponseRow {
 
     /// The stored runs from the one that begins with `from` to the first gap.
     pub(super) fn runs(&self, from: u64) -> impl Iterator<Item = &CheckpointLog> {
-        // Runs begin with 0 and where another ends: after a gap, none does.
-        let reachable =
-            std::iter::successors(self.log.get(&0), |run| self.log.get(&(run.last + 1)));
-        reachable.skip_while(move |run| run.first != from)
+        std::iter::successors(self.log.get(&from), |run| self.log.get(&(run.last + 1)))
     }
 
     /// What the turn has emitted, as far as it was checkpointed without a gap.
