@@ -1,0 +1,5 @@
+//! What every store does.
+
+use crate::database::empty_store;
+
+loquat_testkit::store_conformance!(empty_store());
