@@ -1,6 +1,10 @@
 //! The file: made, opened, set up and brought to this version's tables.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
@@ -9,7 +13,11 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use loquat_store::StoreError;
 
-use crate::{SqliteOptions, error::Failed, threads::Outcome};
+use crate::{
+    SqliteOptions,
+    error::{Failed, is_busy},
+    threads::Outcome,
+};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
@@ -64,7 +72,7 @@ fn set_up(conn: &mut SqliteConnection, options: &SqliteOptions) -> Result<(), Fa
     // First, because everything after it may meet another process, the switch to WAL included.
     let busy_millis = options.busy_timeout().as_millis();
     conn.batch_execute(&format!("PRAGMA busy_timeout = {busy_millis}"))?;
-    let mode: JournalMode = sql_query("PRAGMA journal_mode = WAL").get_result(conn)?;
+    let mode = switch_to_wal(conn, options.busy_timeout())?;
     if mode.journal_mode != "wal" {
         let error = io::Error::other("the file system cannot carry SQLite's WAL");
         return Err(Failed(StoreError::Internal(Box::new(error))));
@@ -83,6 +91,24 @@ fn set_up(conn: &mut SqliteConnection, options: &SqliteOptions) -> Result<(), Fa
          PRAGMA journal_size_limit = 67108864;",
     )?;
     Ok(())
+}
+
+/// Switches a new file to WAL. SQLite does not wait for this as it does for everything else: where
+/// several processes start together on a new file, all but one may be refused at once.
+#[expect(clippy::disallowed_methods, reason = "opening blocks, and SQLite tells nobody when")]
+fn switch_to_wal(
+    conn: &mut SqliteConnection,
+    patience: Duration,
+) -> Result<JournalMode, diesel::result::Error> {
+    let start = Instant::now();
+    loop {
+        match sql_query("PRAGMA journal_mode = WAL").get_result(conn) {
+            Err(error) if is_busy(&error) && start.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            switched => return switched,
+        }
+    }
 }
 
 #[derive(QueryableByName)]

@@ -3,11 +3,13 @@
 use diesel::result::{DatabaseErrorKind, Error};
 use loquat_store::StoreError;
 
+const BUSY: &str = "database is locked";
+
 /// Messages of the faults that pass: diesel keeps SQLite's text (`sqlite3_errstr`), not its code.
 /// BUSY, LOCKED, FULL, IOERR, CANTOPEN, READONLY (a file system that remounted itself), NOMEM and
 /// PROTOCOL, in this order.
 const PASSING: [&str; 8] = [
-    "database is locked",
+    BUSY,
     "database table is locked",
     "database or disk is full",
     "disk I/O error",
@@ -39,8 +41,21 @@ impl From<Error> for Failed {
 }
 
 fn passes(error: &Error) -> bool {
-    let Error::DatabaseError(DatabaseErrorKind::Unknown, information) = error else { return false };
-    PASSING.iter().any(|text| information.message().starts_with(text))
+    PASSING.iter().any(|text| says(error, text))
+}
+
+/// True when another process is in the way.
+pub(crate) fn is_busy(error: &Error) -> bool {
+    says(error, BUSY)
+}
+
+fn says(error: &Error, text: &str) -> bool {
+    match error {
+        Error::DatabaseError(DatabaseErrorKind::Unknown, information) => {
+            information.message().starts_with(text)
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
