@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let store = Arc::new(SqliteStore::open(&SqliteOptions::new(folder.join("chat.db")))?);
     let ports = Ports {
         conversations: store.clone(),
-        turns: store,
+        turns: store.clone(),
+        upkeep: store,
         models: models()?,
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),

@@ -48,26 +48,40 @@ impl<T: RequestBody> FromRequest for JsonBody<T> {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let declared = declared(request);
-        let length = announced_length(request);
-        let payload = payload.take();
-        Box::pin(async move {
-            if declared == Declared::Other
-                || (declared == Declared::Nothing && T::absent().is_none())
-            {
-                return Err(unsupported_media_type());
-            }
-            if length > MAX_BODY {
-                return Err(too_large());
-            }
-            let read = tokio::time::timeout(BODY_DEADLINE, read(payload, length));
-            let body = read.await.map_err(|_| too_slow())??;
-            match T::absent() {
-                Some(absent) if body.is_empty() => Ok(Self(absent)),
-                _ if declared == Declared::Nothing => Err(unsupported_media_type()),
-                _ => parse(&body).map(Self),
-            }
-        })
+        let received = receive(request, payload);
+        Box::pin(async move { received.await.map(|Received { body, .. }| Self(body)) })
+    }
+}
+
+/// A body, and the bytes that it was read from.
+pub(crate) struct Received<T> {
+    pub(crate) body: T,
+    pub(crate) bytes: BytesMut,
+}
+
+/// Reads a request's body whole.
+pub(crate) fn receive<T: RequestBody>(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<Received<T>, ApiError>> + use<T> {
+    let declared = declared(request);
+    let length = announced_length(request);
+    let payload = payload.take();
+    async move {
+        if declared == Declared::Other || (declared == Declared::Nothing && T::absent().is_none()) {
+            return Err(unsupported_media_type());
+        }
+        if length > MAX_BODY {
+            return Err(too_large());
+        }
+        let read = tokio::time::timeout(BODY_DEADLINE, read(payload, length));
+        let bytes = read.await.map_err(|_| too_slow())??;
+        let body = match T::absent() {
+            Some(absent) if bytes.is_empty() => absent,
+            _ if declared == Declared::Nothing => return Err(unsupported_media_type()),
+            _ => parse(&bytes)?,
+        };
+        Ok(Received { body, bytes })
     }
 }
 

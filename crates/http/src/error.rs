@@ -17,11 +17,12 @@ use actix_web::{
 use loquat_auth::AuthError;
 use loquat_chat::{ChatError, Missing};
 use loquat_context::ContextError;
-use loquat_domain::{Failure, FailureCode, IncompleteReason};
+use loquat_domain::{Failure, FailureCode, IncompleteReason, ResponseId};
 use loquat_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::header::{IDEMPOTENCY_KEY_NAME, RESPONSE_ID};
 pub use code::ErrorCode;
 
 /// When to try again where another turn is in the way, or the store is: both take moments.
@@ -30,7 +31,8 @@ const SOON: Duration = Duration::from_secs(1);
 /// When to try again while this instance is being stopped: by then another one has taken over.
 const AFTER_RESTART: Duration = Duration::from_secs(2);
 
-/// When to try again where a provider asks to slow down: longer than clients wait by themselves.
+/// When to try again where a provider asks to slow down, or too many turns wait: longer than clients
+/// wait by themselves.
 const AFTER_THE_RUSH: Duration = Duration::from_secs(5);
 
 /// Why a request is not answered as it was meant.
@@ -43,6 +45,8 @@ pub(crate) struct ApiError {
     retry_after: Option<Duration>,
     /// The methods that there are, for a path that lacks the one that was tried.
     allow: Option<&'static str>,
+    /// The response that the caller can follow instead of asking again.
+    response: Option<ResponseId>,
 }
 
 /// The error object, as OpenAI writes it: all four keys, always.
@@ -75,7 +79,14 @@ pub(crate) struct ErrorBody {
 
 impl ApiError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), param: None, retry_after: None, allow: None }
+        Self {
+            code,
+            message: message.into(),
+            param: None,
+            retry_after: None,
+            allow: None,
+            response: None,
+        }
     }
 
     /// A value that cannot be used, and what would be right.
@@ -117,6 +128,7 @@ impl ApiError {
                 );
                 return error.at("previous_response_id");
             }
+            Missing::Branch => (ErrorCode::BranchNotFound, "branch not found"),
             Missing::Model => {
                 let message = "there is no such model; GET /v1/models lists them";
                 return Self::new(ErrorCode::ModelNotFound, message).at("model");
@@ -146,6 +158,12 @@ impl ApiError {
     pub(crate) fn invalid_text(param: impl Into<Cow<'static, str>>) -> Self {
         let message = "text must not contain the NUL character";
         Self::new(ErrorCode::InvalidText, message).at(param)
+    }
+
+    /// A header that is no idempotency key.
+    pub(crate) fn invalid_key() -> Self {
+        let message = "one Idempotency-Key is 1 to 255 printable ASCII characters without spaces";
+        Self::new(ErrorCode::InvalidIdempotencyKey, message).at(IDEMPOTENCY_KEY_NAME)
     }
 
     /// A fault of our own. What it was is in the log, not in the answer.
@@ -195,6 +213,9 @@ impl ResponseError for ApiError {
         if let Some(allow) = self.allow {
             response.insert_header((ALLOW, HeaderValue::from_static(allow)));
         }
+        if let Some(id) = self.response {
+            response.insert_header((RESPONSE_ID, id.to_string()));
+        }
         if self.code == ErrorCode::InvalidToken {
             response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
@@ -221,6 +242,15 @@ impl From<ChatError> for ApiError {
                     .at("previous_response_id")
                     .retry_after(SOON)
             }
+            ChatError::BeingAnswered(response) => being_answered(response),
+            ChatError::KeyReused => {
+                let message = "this Idempotency-Key was used for another request";
+                Self::new(ErrorCode::IdempotencyKeyReused, message).at(IDEMPOTENCY_KEY_NAME)
+            }
+            ChatError::QueueFull => {
+                let message = "too many answers wait in the background; try again in a moment";
+                Self::new(ErrorCode::BackgroundQueueFull, message).retry_after(AFTER_THE_RUSH)
+            }
             ChatError::Context(error) => error.into(),
             ChatError::ShuttingDown => {
                 let message = "the server is being stopped and takes no new turns";
@@ -240,6 +270,18 @@ impl From<ChatError> for ApiError {
 fn locked() -> ApiError {
     let message = "a turn is running in this conversation; try again when it has ended";
     ApiError::new(ErrorCode::ConversationLocked, message).retry_after(SOON)
+}
+
+/// The answer to a request that came again before the first one was answered.
+fn being_answered(response: Option<ResponseId>) -> ApiError {
+    let message = match response {
+        Some(id) => format!(
+            "the same request is being answered: follow it with GET /v1/responses/{id}?stream=true"
+        ),
+        None => "the same request is being answered; try again when it has ended".to_owned(),
+    };
+    let error = ApiError::new(ErrorCode::IdempotencyInProgress, message);
+    ApiError { response, ..error.at(IDEMPOTENCY_KEY_NAME).retry_after(SOON) }
 }
 
 /// The answer to a caller whose turn was stopped by another request.
@@ -270,10 +312,12 @@ impl From<StoreError> for ApiError {
                 let message = "the store cannot be reached; try again in a moment";
                 Self::new(ErrorCode::StoreUnavailable, message).retry_after(SOON)
             }
-            // Where absence is possible the use case has already said what is absent.
-            StoreError::NotFound | StoreError::Corrupt { .. } | StoreError::Internal(_) => {
-                Self::internal()
-            }
+            // Where absence is possible the use case has already said what is absent, and it has
+            // looked up what was done before.
+            StoreError::NotFound
+            | StoreError::Done(_)
+            | StoreError::Corrupt { .. }
+            | StoreError::Internal(_) => Self::internal(),
         };
         let error: &dyn std::error::Error = &error;
         tracing::error!(error, code = answer.code.as_str(), "the store failed a request");

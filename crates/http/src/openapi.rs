@@ -1,7 +1,7 @@
 //! The API's own description, generated from the handlers and the shapes.
 
 use utoipa::{
-    IntoResponses, Modify, OpenApi, ToSchema,
+    IntoParams, IntoResponses, Modify, OpenApi, ToSchema,
     openapi::{
         OpenApi as Document,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -10,7 +10,9 @@ use utoipa::{
 
 use crate::{
     error::{ErrorBody, ErrorObject},
-    routes::{chat_stream, completions, conversations, docs, health, items, models, responses},
+    routes::{
+        branches, chat_stream, completions, conversations, docs, health, items, models, responses,
+    },
 };
 
 /// The OpenAPI 3.1 document of everything that [`configure`](crate::configure) mounts, as JSON.
@@ -36,6 +38,7 @@ pub fn openapi_json() -> String {
         conversations::create, conversations::list, conversations::retrieve,
         conversations::update, conversations::delete,
         items::list, items::create, items::retrieve, items::delete,
+        branches::list, branches::activate,
         completions::create,
         models::list, models::retrieve,
         chat_stream::create,
@@ -87,6 +90,17 @@ pub(crate) struct ChatLine {
     error: Option<ErrorObject>,
 }
 
+/// The header of whatever makes something.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes what OnceBody reads")]
+pub(crate) struct IdempotencyKeyHeader {
+    /// A name of the caller's own for this request, 1 to 255 printable ASCII characters without
+    /// spaces. Whatever comes with the same name again within 24 h is not done again.
+    #[param(rename = "Idempotency-Key", required = false, min_length = 1, max_length = 255)]
+    idempotency_key: Option<String>,
+}
+
 macro_rules! errors {
     ($($(#[$doc:meta])* $name:ident { $($variant:ident = $status:literal $description:literal,)+ })+) => {$(
         $(#[$doc])*
@@ -131,18 +145,26 @@ errors! {
     InTheWay {
         Conflict = 409 "A turn is running in the conversation; try again after `Retry-After`",
     }
+    /// What may come again by its name.
+    KeyReused {
+        Unprocessable = 422 "The `Idempotency-Key` was used for another request",
+    }
     /// A turn that is stored.
     Turning {
-        Conflict = 409 "A turn is running in the conversation; try again after `Retry-After`",
+        Conflict = 409 "A turn is running in the conversation, or the same request is being \
+            answered; try again after `Retry-After`, or follow the one that `x-response-id` names",
         Gone = 410 "The turn was stopped before its answer began",
+        Unprocessable = 422 "The `Idempotency-Key` was used for another request",
     }
     /// A turn that is not stored.
     Stopping {
+        Conflict = 409 "The same request is being answered; try again after `Retry-After`",
         Gone = 410 "The turn was stopped before its answer began",
+        Unprocessable = 422 "The `Idempotency-Key` was used for another request",
     }
     /// Whatever asks a model.
     ProviderFailed {
-        RateLimited = 429 "The provider asks to slow down",
+        RateLimited = 429 "The provider asks to slow down, or too many answers wait in the background",
         BadGateway = 502 "The provider failed",
         GatewayTimeout = 504 "The provider was too slow",
     }

@@ -7,7 +7,7 @@ use std::{
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use loquat_chat::Missing;
-use loquat_domain::{ConversationId, ItemId, ResponseId};
+use loquat_domain::{ConversationId, ItemId, ParseIdError, ResponseId};
 
 use crate::error::ApiError;
 
@@ -37,6 +37,22 @@ impl PathId for ResponseId {
 impl PathId for ItemId {
     const SEGMENT: &'static str = "item_id";
     const MISSING: Missing = Missing::Item;
+}
+
+/// A branch, named by its last item.
+pub(crate) struct BranchId(pub(crate) ItemId);
+
+impl FromStr for BranchId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        text.parse().map(Self)
+    }
+}
+
+impl PathId for BranchId {
+    const SEGMENT: &'static str = "branch_id";
+    const MISSING: Missing = Missing::Branch;
 }
 
 impl<T: PathId> FromRequest for InPath<T> {

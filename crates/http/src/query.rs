@@ -11,6 +11,15 @@ use loquat_store::Archived;
 
 use crate::error::{ApiError, ErrorCode};
 
+/// How an answer shall be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// As it is now.
+    Whole,
+    /// As events, those after a number or all.
+    Events { after: Option<u64> },
+}
+
 /// The parameters of a query string. Those that a route does not ask for mean nothing.
 pub(crate) struct Parameters(Vec<(String, String)>);
 
@@ -54,6 +63,19 @@ impl Parameters {
         })
     }
 
+    /// How an answer is asked for.
+    pub(crate) fn telling(&self) -> Result<Telling, ApiError> {
+        let after = self.get("starting_after")?.map(event_number).transpose()?;
+        match (self.flag("stream")?, after) {
+            (true, after) => Ok(Telling::Events { after }),
+            (false, None) => Ok(Telling::Whole),
+            (false, Some(_)) => {
+                let message = "starting_after is for stream=true";
+                Err(ApiError::invalid("starting_after", message))
+            }
+        }
+    }
+
     /// Which conversations a list shows.
     pub(crate) fn archived(&self) -> Result<Archived, ApiError> {
         match self.get("archived")? {
@@ -63,6 +85,15 @@ impl Parameters {
             Some(_) => Err(ApiError::invalid("archived", "archived is true, false or all")),
         }
     }
+}
+
+/// A number beyond all that there are is one too.
+fn event_number(text: &str) -> Result<u64, ApiError> {
+    if text.is_empty() || text.bytes().any(|byte| !byte.is_ascii_digit()) {
+        let message = "starting_after is the number of an event";
+        return Err(ApiError::invalid("starting_after", message));
+    }
+    Ok(text.parse().unwrap_or(u64::MAX))
 }
 
 fn limit(text: &str) -> Result<PageLimit, ApiError> {
@@ -90,9 +121,46 @@ mod tests {
 
     use super::*;
 
-    fn page(query: &str) -> Result<PageRequest<ConversationId>, ApiError> {
+    fn parameters(query: &str) -> Result<Parameters, ApiError> {
         let request = TestRequest::with_uri(&format!("/?{query}")).to_http_request();
-        Parameters::from_request(&request, &mut Payload::None).into_inner()?.page()
+        Parameters::from_request(&request, &mut Payload::None).into_inner()
+    }
+
+    fn page(query: &str) -> Result<PageRequest<ConversationId>, ApiError> {
+        parameters(query)?.page()
+    }
+
+    fn telling(query: &str) -> Result<Telling, ApiError> {
+        parameters(query)?.telling()
+    }
+
+    #[test]
+    fn events_are_asked_for_from_the_first_or_after_a_number() {
+        assert_eq!(telling(""), Ok(Telling::Whole));
+        assert_eq!(telling("stream=false"), Ok(Telling::Whole));
+        assert_eq!(telling("stream=true"), Ok(Telling::Events { after: None }));
+        let after = |number| Ok(Telling::Events { after: Some(number) });
+        assert_eq!(telling("stream=true&starting_after=0"), after(0));
+        assert_eq!(telling("starting_after=17&stream=true"), after(17));
+        let beyond = "stream=true&starting_after=99999999999999999999999999";
+        assert_eq!(telling(beyond), after(u64::MAX));
+    }
+
+    #[test]
+    fn what_is_no_number_of_an_event_is_named() {
+        for query in [
+            "stream=true&starting_after=",
+            "stream=true&starting_after=-1",
+            "stream=true&starting_after=%2B1",
+            "stream=true&starting_after=1.0",
+            "stream=true&starting_after=one",
+            "stream=true&starting_after=1&starting_after=1",
+            "starting_after=1",
+            "stream=false&starting_after=1",
+        ] {
+            let error = telling(query).unwrap_err();
+            assert!(format!("{error:?}").contains("\"starting_after\""), "{query}: {error:?}");
+        }
     }
 
     #[test]

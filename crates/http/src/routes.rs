@@ -1,6 +1,7 @@
 //! What is mounted where. One file a group of paths; a handler parses, calls one use case and
 //! renders.
 
+pub(crate) mod branches;
 pub(crate) mod chat_stream;
 pub(crate) mod completions;
 pub(crate) mod conversations;
@@ -82,6 +83,14 @@ fn v1(config: &mut ServiceConfig) {
             resource("/conversations/{conversation_id}/items/{item_id}", "GET, DELETE")
                 .route(web::get().to(items::retrieve))
                 .route(web::delete().to(items::delete)),
+        )
+        .service(
+            resource("/conversations/{conversation_id}/branches", "GET")
+                .route(web::get().to(branches::list)),
+        )
+        .service(
+            resource("/conversations/{conversation_id}/branches/{branch_id}", "POST")
+                .route(web::post().to(branches::activate)),
         )
         .service(resource("/chat/completions", "POST").route(web::post().to(completions::create)))
         .service(resource("/models", "GET").route(web::get().to(models::list)))

@@ -24,7 +24,6 @@ const fn unsupported(name: &'static str, neutral: &'static [&'static str]) -> Un
 
 /// What of a response's request cannot be honoured.
 pub(crate) const RESPONSES: &[Unsupported] = &[
-    unsupported("background", &["false"]),
     unsupported("context_management", &["[]"]),
     unsupported("max_tool_calls", &[]),
     unsupported("prompt", &[]),

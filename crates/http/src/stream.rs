@@ -38,9 +38,9 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Room for the frame of one token in any format, in bytes.
 const FRAME_BYTES: usize = 256;
 
-/// Streams a turn as `/v1/responses` does.
-pub(crate) fn responses(turn: Turn, reasoning: ReasoningEvents) -> HttpResponse {
-    let encoder = ResponsesEncoder::new(turn.response, turn.stored, reasoning);
+/// Streams a turn as `/v1/responses` does, for a client that has had the events up to `had`.
+pub(crate) fn responses(turn: Turn, reasoning: ReasoningEvents, had: Option<u64>) -> HttpResponse {
+    let encoder = ResponsesEncoder::new(turn.response, turn.stored, reasoning).after(had);
     stream("text/event-stream; charset=utf-8", Body::new(turn.events, encoder))
 }
 

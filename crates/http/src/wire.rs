@@ -1,5 +1,6 @@
 //! What callers get, in the shapes of the wire: made of domain values, never read back.
 
+pub(crate) mod branch;
 pub(crate) mod completion;
 pub(crate) mod conversation;
 pub(crate) mod item;

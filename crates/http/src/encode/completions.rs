@@ -102,6 +102,7 @@ impl Encode for CompletionsEncoder {
             }
             // The terminal event has the error, and the other steps have no chunk of their own.
             EventKind::Failed(_)
+            | EventKind::Queued
             | EventKind::InProgress
             | EventKind::ItemAdded { .. }
             | EventKind::PartAdded { .. }

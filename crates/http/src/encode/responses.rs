@@ -31,6 +31,8 @@ pub(crate) struct ResponsesEncoder {
     response: Arc<Response>,
     stored: bool,
     reasoning: ReasoningEvents,
+    /// Number of the last event that the client has had, until the first event comes.
+    had: Option<u64>,
     /// Text form of the id of the item that is being produced.
     item: Option<(ItemId, String)>,
 }
@@ -38,11 +40,17 @@ pub(crate) struct ResponsesEncoder {
 impl ResponsesEncoder {
     /// `stored` is false for an answer that leaves no trace.
     pub(crate) fn new(response: Arc<Response>, stored: bool, reasoning: ReasoningEvents) -> Self {
-        Self { response, stored, reasoning, item: None }
+        Self { response, stored, reasoning, had: None, item: None }
     }
 
-    fn lifecycle(&self, sequence: u64, name: &'static str, out: &mut Vec<u8>) {
-        let response = ResponseBody::new(&self.response, &[]).stored(self.stored);
+    /// For a client that has had the events up to that number.
+    pub(crate) fn after(self, had: Option<u64>) -> Self {
+        Self { had, ..self }
+    }
+
+    /// The response as it stood at that step, whenever this is told.
+    fn lifecycle(&self, sequence: u64, name: &'static str, status: &Status, out: &mut Vec<u8>) {
+        let response = ResponseBody::new(&self.response, &[]).stored(self.stored).at(status);
         sse_frame(Some(name), &Lifecycle { kind: name, sequence_number: sequence, response }, out);
     }
 
@@ -105,9 +113,25 @@ impl ResponsesEncoder {
 impl Encode for ResponsesEncoder {
     fn encode(&mut self, event: &Event, out: &mut Vec<u8>) -> Step {
         let sequence = event.sequence;
+        // Where the end is the first that comes, and it was had before, nothing is left to be told.
+        // An answer that is told again begins with its first event.
+        let had = self.had.take();
         match &event.kind {
-            EventKind::Created => self.lifecycle(sequence, "response.created", out),
-            EventKind::InProgress => self.lifecycle(sequence, "response.in_progress", out),
+            EventKind::Ended(_) if had.is_some_and(|last| sequence <= last) => {
+                out.extend_from_slice(SSE_DONE);
+                return Step::Last;
+            }
+            EventKind::Created => {
+                let waits = self.response.background;
+                let status = if waits { Status::Queued } else { Status::InProgress };
+                self.lifecycle(sequence, "response.created", &status, out);
+            }
+            EventKind::Queued => {
+                self.lifecycle(sequence, "response.queued", &Status::Queued, out);
+            }
+            EventKind::InProgress => {
+                self.lifecycle(sequence, "response.in_progress", &Status::InProgress, out);
+            }
             EventKind::ItemAdded { output, id, start } => {
                 let name = "response.output_item.added";
                 let item = ItemBody::started(*id, start);
@@ -152,7 +176,9 @@ fn terminal(sequence: u64, ended: &Ended, stored: bool, out: &mut Vec<u8>) {
         Status::Completed => "response.completed",
         Status::Failed(_) => "response.failed",
         // Neither specification has an event for a stopped response. Its status says `cancelled`.
-        Status::Incomplete(_) | Status::Cancelled | Status::InProgress => "response.incomplete",
+        Status::Incomplete(_) | Status::Cancelled | Status::Queued | Status::InProgress => {
+            "response.incomplete"
+        }
     };
     let response = ResponseBody::new(&ended.response, &ended.output).stored(stored);
     sse_frame(Some(name), &Lifecycle { kind: name, sequence_number: sequence, response }, out);

@@ -49,6 +49,8 @@ codes! {
     400 InvalidText = "invalid_text";
     /// The `after` of a page is no entry of that list.
     400 InvalidCursor = "invalid_cursor";
+    /// The header `Idempotency-Key` is not what a key can be.
+    400 InvalidIdempotencyKey = "invalid_idempotency_key";
     /// The prompt does not fit the model's window.
     400 ContextLengthExceeded = "context_length_exceeded";
     /// The provider refused the request as it stands.
@@ -63,6 +65,8 @@ codes! {
     404 ResponseNotFound = "response_not_found";
     /// The caller has no response of that id to continue.
     404 PreviousResponseNotFound = "previous_response_not_found";
+    /// The caller's conversation has no such branch.
+    404 BranchNotFound = "branch_not_found";
     /// No such model is configured.
     404 ModelNotFound = "model_not_found";
     /// No such path.
@@ -79,12 +83,18 @@ codes! {
     409 ConversationChanged = "conversation_changed";
     /// The response to be continued has not ended yet.
     409 PreviousResponseInProgress = "previous_response_in_progress";
+    /// The same request is being answered at this moment.
+    409 IdempotencyInProgress = "idempotency_in_progress";
     /// The turn was stopped by its owner.
     410 ResponseCancelled = "response_cancelled";
     /// The body is too large.
     413 BodyTooLarge = "body_too_large";
     /// The body is not declared as JSON.
     415 UnsupportedMediaType = "unsupported_media_type";
+    /// The idempotency key was used for another request.
+    422 IdempotencyKeyReused = "idempotency_key_reused";
+    /// As many turns wait in the background as may.
+    429 BackgroundQueueFull = "background_queue_full";
     /// The provider asks to slow down.
     429 RateLimitExceeded = "rate_limit_exceeded";
     /// A fault of this server.

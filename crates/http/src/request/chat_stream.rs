@@ -5,7 +5,7 @@ use loquat_domain::{ItemContent, Message, Metadata, Role, Settings};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::{body::RequestBody, error::ApiError};
+use crate::{body::RequestBody, error::ApiError, once::Creation};
 
 /// Something said to a model.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -23,6 +23,10 @@ pub(crate) struct ChatBody {
 }
 
 impl RequestBody for ChatBody {}
+
+impl Creation for ChatBody {
+    const ROUTE: &'static str = "chat.stream";
+}
 
 impl TryFrom<ChatBody> for TurnRequest {
     type Error = ApiError;
@@ -44,6 +48,8 @@ impl TryFrom<ChatBody> for TurnRequest {
             settings: Settings::default(),
             metadata: Metadata::default(),
             store: true,
+            background: false,
+            once: None,
         })
     }
 }

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use loquat_chat::NewConversation;
 use loquat_domain::{ItemContent, Title};
 use loquat_store::ConversationPatch;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
     item::{ItemBody, contents},
-    value,
+    value::{self, present},
 };
 use crate::{
     body::RequestBody,
     error::{ApiError, ErrorCode},
+    once::Creation,
 };
 
 /// The most items that can be added at once, as at OpenAI.
@@ -41,6 +42,10 @@ impl RequestBody for CreateConversationBody {
     }
 }
 
+impl Creation for CreateConversationBody {
+    const ROUTE: &'static str = "conversations";
+}
+
 impl TryFrom<CreateConversationBody> for NewConversation {
     type Error = ApiError;
 
@@ -49,6 +54,7 @@ impl TryFrom<CreateConversationBody> for NewConversation {
             title: body.title.map(title).transpose()?,
             metadata: value::metadata(body.metadata)?,
             items: few(body.items.unwrap_or_default())?,
+            once: None,
         })
     }
 }
@@ -103,6 +109,10 @@ pub(crate) struct CreateItemsBody {
 
 impl RequestBody for CreateItemsBody {}
 
+impl Creation for CreateItemsBody {
+    const ROUTE: &'static str = "items";
+}
+
 impl TryFrom<CreateItemsBody> for Vec<ItemContent> {
     type Error = ApiError;
 
@@ -123,11 +133,4 @@ fn few(items: Vec<ItemBody>) -> Result<Vec<ItemContent>, ApiError> {
 
 fn title(text: String) -> Result<Title, ApiError> {
     Title::new(text).map_err(|error| ApiError::invalid("title", error.to_string()))
-}
-
-/// Tells a field that is null from one that is absent.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     body::{Field, RequestBody},
     error::ApiError,
+    once::Creation,
     rules,
     text_or::TextOr,
 };
@@ -78,6 +79,10 @@ impl RequestBody for CreateCompletionBody {
     }
 }
 
+impl Creation for CreateCompletionBody {
+    const ROUTE: &'static str = "chat.completions";
+}
+
 impl CreateCompletionBody {
     pub(crate) fn answer(&self) -> Answer {
         if !self.stream.unwrap_or(false) {
@@ -126,6 +131,8 @@ impl TryFrom<CreateCompletionBody> for TurnRequest {
             },
             metadata: Metadata::default(),
             store: false,
+            background: false,
+            once: None,
         })
     }
 }

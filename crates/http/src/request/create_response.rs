@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use loquat_chat::{Missing, Target, TurnRequest};
-use loquat_domain::{ItemContent, Message, Role, Sampling, Settings, Truncation};
+use loquat_domain::{ItemContent, ItemId, Message, Role, Sampling, Settings, Truncation};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -11,11 +11,12 @@ use super::{
     format::{TextBody, text_format},
     item::{ItemBody, contents},
     tool::{NamedChoiceBody, ToolBody, tool_choice, tools},
-    value::{self, EffortBody},
+    value::{self, EffortBody, present},
 };
 use crate::{
     body::{Field, RequestBody},
     error::ApiError,
+    once::Creation,
     rules,
     text_or::TextOr,
 };
@@ -51,6 +52,9 @@ pub(crate) struct CreateResponseBody {
     /// Continues this conversation, which takes in the new items and the answer.
     conversation: Option<TextOr<ConversationName>>,
     stream: Option<bool>,
+    /// True: the answer goes on whether or not anybody waits for it. Without `stream` the response
+    /// comes back at once, `queued`; ask for it again until it has ended. Needs `store`.
+    background: Option<bool>,
     /// False: nothing is stored, whatever is continued. Absent: true.
     store: Option<bool>,
     /// What happens when the history does not fit. Absent: `auto`, unlike at OpenAI.
@@ -76,11 +80,17 @@ pub(crate) struct CreateResponseBody {
     metadata: Option<BTreeMap<String, String>>,
 }
 
-/// A conversation by its id.
+/// A conversation by its id, and where in it to go on.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConversationName {
     id: String,
+    /// Goes on after this item, whichever branch it is on, and begins a new branch there; null goes
+    /// on before the first item. Absent: at the end of the active branch.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    #[expect(clippy::option_option, reason = "absent, null and an id mean three things")]
+    after: Option<Option<String>>,
 }
 
 /// What happens when the history does not fit the model's window.
@@ -105,6 +115,10 @@ impl RequestBody for CreateResponseBody {
     fn check(fields: &[Field<'_>]) -> Result<(), ApiError> {
         rules::check(fields, rules::RESPONSES)
     }
+}
+
+impl Creation for CreateResponseBody {
+    const ROUTE: &'static str = "responses";
 }
 
 impl CreateResponseBody {
@@ -168,6 +182,8 @@ impl TryFrom<CreateResponseBody> for TurnRequest {
             },
             metadata: value::metadata(body.metadata)?,
             store: body.store.unwrap_or(true),
+            background: body.background.unwrap_or(false),
+            once: None,
         })
     }
 }
@@ -179,10 +195,13 @@ fn target(
 ) -> Result<Target, ApiError> {
     match (conversation, previous) {
         (None, None) => Ok(Target::Nothing),
-        (Some(TextOr::Text(id) | TextOr::Other(ConversationName { id })), None) => id
+        (Some(TextOr::Text(id) | TextOr::Other(ConversationName { id, after: None })), None) => id
             .parse()
             .map(Target::Conversation)
             .map_err(|_| ApiError::not_found(Missing::Conversation)),
+        (Some(TextOr::Other(ConversationName { id, after: Some(after) })), None) => {
+            place(&id, after.as_deref())
+        }
         (None, Some(id)) => id
             .parse()
             .map(Target::Response)
@@ -191,6 +210,17 @@ fn target(
             let message = "previous_response_id and conversation exclude each other";
             Err(ApiError::invalid("previous_response_id", message))
         }
+    }
+}
+
+/// A place in a conversation.
+fn place(conversation: &str, after: Option<&str>) -> Result<Target, ApiError> {
+    let missing = if after.is_some() { Missing::Item } else { Missing::Conversation };
+    let no_such = || ApiError::not_found(missing);
+    let item = after.map(str::parse::<ItemId>).transpose();
+    match (conversation.parse(), item) {
+        (Ok(conversation), Ok(item)) => Ok(Target::After(conversation, item)),
+        _ => Err(no_such()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use loquat_domain::{Metadata, RawJson, ReasoningEffort};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
@@ -15,6 +15,13 @@ const MAX_NAME: usize = 64;
 /// The most characters of a `call_id`. OpenAI's have at most 64, but other providers make longer
 /// ones, and a client must be able to send back what it was given.
 const MAX_CALL_ID: usize = 256;
+
+/// Tells a field that is null from one that is absent.
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
 
 /// A number that must lie in a range, if it is given.
 pub(crate) fn within(

@@ -2,33 +2,32 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, Accept, HeaderName, HeaderValue},
+    http::header::{self, Accept, HeaderValue},
     web::Data,
 };
 use loquat_chat::TurnRequest;
 
 use crate::{
     HttpState,
-    body::JsonBody,
     caller::Caller,
     encode::ChatFormat,
     error::{ApiError, ErrorCode},
-    openapi::{BadBody, ChatLine, NoSuchThing, NotOffered, ProviderFailed, Refused, Turning},
+    header::{CONVERSATION_ID, RESPONSE_ID},
+    once::OnceBody,
+    openapi::{
+        BadBody, ChatLine, IdempotencyKeyHeader, NoSuchThing, NotOffered, ProviderFailed, Refused,
+        Turning,
+    },
     request::chat_stream::ChatBody,
     stream,
 };
-
-/// Names the conversation, so that the next message can go on with it.
-const CONVERSATION_ID: HeaderName = HeaderName::from_static("x-conversation-id");
-
-/// Names the answer, so that it can be stopped before it has said so itself.
-const RESPONSE_ID: HeaderName = HeaderName::from_static("x-response-id");
 
 /// Says something to a model and streams what it answers, in the format that `Accept` asks for:
 /// bare text, a JSON object a line, or server-sent events.
 #[utoipa::path(
     post, path = "/chat/stream", tag = "chat",
     operation_id = "streamChat",
+    params(IdempotencyKeyHeader),
     request_body = ChatBody,
     responses(
         (status = 200, description = "The answer as it is produced",
@@ -48,10 +47,11 @@ pub(crate) async fn create(
     state: Data<HttpState>,
     Caller(scope): Caller,
     request: HttpRequest,
-    JsonBody(body): JsonBody<ChatBody>,
+    OnceBody { body, once }: OnceBody<ChatBody>,
 ) -> Result<HttpResponse, ApiError> {
     let format = format(&request)?;
-    let started = state.chat.start_turn(&scope, TurnRequest::try_from(body)?).await;
+    let asked = TurnRequest { once, ..body.try_into()? };
+    let started = state.chat.start_turn(&scope, asked).await;
     let turn = started.map_err(|error| ApiError::from(error).renaming("input", "message"))?;
     let conversation = turn.response.conversation.map(|id| id.to_string());
     let response_id = turn.response.id.to_string();

@@ -1,4 +1,5 @@
-//! `/v1/chat/completions`: for every client that knows nothing else. Nothing is stored.
+//! `/v1/chat/completions`: for every client that knows nothing else. Nothing is stored that anybody
+//! could find, and nothing at all without an idempotency key.
 
 use actix_web::{HttpResponse, web::Data};
 use loquat_chat::TurnRequest;
@@ -6,10 +7,10 @@ use loquat_chat::TurnRequest;
 use super::ended;
 use crate::{
     HttpState,
-    body::JsonBody,
     caller::Caller,
     error::ApiError,
-    openapi::{BadBody, NoSuchThing, ProviderFailed, Refused, Stopping},
+    once::OnceBody,
+    openapi::{BadBody, IdempotencyKeyHeader, NoSuchThing, ProviderFailed, Refused, Stopping},
     request::create_completion::{Answer, CreateCompletionBody},
     stream,
     wire::completion::CompletionBody,
@@ -19,6 +20,7 @@ use crate::{
 #[utoipa::path(
     post, path = "/v1/chat/completions", tag = "chat",
     operation_id = "createChatCompletion",
+    params(IdempotencyKeyHeader),
     request_body = CreateCompletionBody,
     responses(
         (status = 200, description = "The answer: whole, or with `stream: true` as chunks",
@@ -29,10 +31,10 @@ use crate::{
 pub(crate) async fn create(
     state: Data<HttpState>,
     Caller(scope): Caller,
-    JsonBody(body): JsonBody<CreateCompletionBody>,
+    OnceBody { body, once }: OnceBody<CreateCompletionBody>,
 ) -> Result<HttpResponse, ApiError> {
     let answer = body.answer();
-    let asked = TurnRequest::try_from(body)?;
+    let asked = TurnRequest { once, ..body.try_into()? };
     let started = state.chat.start_turn(&scope, asked).await;
     let turn = started.map_err(|error| ApiError::from(error).renaming("input", "messages"))?;
     match answer {

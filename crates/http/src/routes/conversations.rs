@@ -1,6 +1,7 @@
 //! `/v1/conversations`: the notebook.
 
 use actix_web::{HttpResponse, web::Data};
+use loquat_chat::NewConversation;
 use loquat_domain::ConversationId;
 
 use crate::{
@@ -8,7 +9,8 @@ use crate::{
     body::JsonBody,
     caller::Caller,
     error::ApiError,
-    openapi::{BadBody, BadPage, NoSuchThing, Refused},
+    once::OnceBody,
+    openapi::{BadBody, BadPage, IdempotencyKeyHeader, KeyReused, NoSuchThing, Refused},
     path::InPath,
     query::Parameters,
     request::conversation::{CreateConversationBody, UpdateConversationBody},
@@ -22,18 +24,19 @@ use crate::{
 #[utoipa::path(
     post, path = "/v1/conversations", tag = "conversations",
     operation_id = "createConversation",
+    params(IdempotencyKeyHeader),
     request_body = Option<CreateConversationBody>,
     responses(
         (status = 200, description = "The conversation", body = ConversationBody),
-        Refused, BadBody,
+        Refused, BadBody, KeyReused,
     ),
 )]
 pub(crate) async fn create(
     state: Data<HttpState>,
     Caller(scope): Caller,
-    JsonBody(body): JsonBody<CreateConversationBody>,
+    OnceBody { body, once }: OnceBody<CreateConversationBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let new = body.try_into()?;
+    let new = NewConversation { once, ..body.try_into()? };
     let made = state.chat.create_conversation(&scope, new).await?;
     Ok(HttpResponse::Ok().json(ConversationBody::from(&made)))
 }

@@ -5,10 +5,10 @@ use loquat_domain::{ConversationId, ItemContent, ItemId};
 
 use crate::{
     HttpState,
-    body::JsonBody,
     caller::Caller,
     error::ApiError,
-    openapi::{BadBody, BadPage, InTheWay, NoSuchThing, Refused},
+    once::OnceBody,
+    openapi::{BadBody, BadPage, IdempotencyKeyHeader, InTheWay, KeyReused, NoSuchThing, Refused},
     path::InPath,
     query::Parameters,
     request::conversation::CreateItemsBody,
@@ -44,21 +44,21 @@ pub(crate) async fn list(
 #[utoipa::path(
     post, path = "/v1/conversations/{conversation_id}/items", tag = "conversations",
     operation_id = "createItems",
-    params(("conversation_id" = String, Path, description = "`conv_…`")),
+    params(("conversation_id" = String, Path, description = "`conv_…`"), IdempotencyKeyHeader),
     request_body = CreateItemsBody,
     responses(
         (status = 200, description = "The new items", body = ListBody<ItemBody>),
-        Refused, NoSuchThing, BadBody, InTheWay,
+        Refused, NoSuchThing, BadBody, InTheWay, KeyReused,
     ),
 )]
 pub(crate) async fn create(
     state: Data<HttpState>,
     Caller(scope): Caller,
     InPath(conversation): InPath<ConversationId>,
-    JsonBody(body): JsonBody<CreateItemsBody>,
+    OnceBody { body, once }: OnceBody<CreateItemsBody>,
 ) -> Result<HttpResponse, ApiError> {
     let contents = Vec::<ItemContent>::try_from(body)?;
-    let items = state.chat.append_items(&scope, conversation, contents).await?;
+    let items = state.chat.append_items(&scope, conversation, contents, once).await?;
     let bodies = items.iter().map(ItemBody::from).collect();
     Ok(HttpResponse::Ok().json(ListBody::new(bodies, false)))
 }

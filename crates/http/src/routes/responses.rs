@@ -7,13 +7,15 @@ use loquat_domain::{ResponseId, Status};
 use super::ended;
 use crate::{
     HttpState,
-    body::JsonBody,
     caller::Caller,
     encode::ReasoningEvents,
     error::ApiError,
-    openapi::{BadBody, BadPage, NoSuchThing, ProviderFailed, Refused, Turning},
+    once::OnceBody,
+    openapi::{
+        BadBody, BadPage, IdempotencyKeyHeader, NoSuchThing, ProviderFailed, Refused, Turning,
+    },
     path::InPath,
-    query::Parameters,
+    query::{Parameters, Telling},
     request::create_response::CreateResponseBody,
     stream,
     wire::{conversation::DeletedBody, response::ResponseBody},
@@ -22,13 +24,16 @@ use crate::{
 /// Asks a model for an answer.
 ///
 /// The new items are stored before the first byte of the answer leaves, and the last event comes
-/// only after the end is stored. A client that goes away cancels the turn; what came is kept.
+/// only after the end is stored. A client that goes away cancels the turn, unless it is one with
+/// `background: true`; what came is kept.
 #[utoipa::path(
     post, path = "/v1/responses", tag = "responses",
     operation_id = "createResponse",
+    params(IdempotencyKeyHeader),
     request_body = CreateResponseBody,
     responses(
-        (status = 200, description = "The answer: whole, or with `stream: true` as events",
+        (status = 200, description = "The answer: whole, or with `stream: true` as events; with \
+            `background: true` and without `stream`, the response as it waits",
             content((ResponseBody<'_> = "application/json"), (String = "text/event-stream"))),
         Refused, NoSuchThing, BadBody, Turning, ProviderFailed,
     ),
@@ -37,14 +42,17 @@ pub(crate) async fn create(
     state: Data<HttpState>,
     Caller(scope): Caller,
     request: HttpRequest,
-    JsonBody(body): JsonBody<CreateResponseBody>,
+    OnceBody { body, once }: OnceBody<CreateResponseBody>,
 ) -> Result<HttpResponse, ApiError> {
     let streams = body.streams();
-    let asked = TurnRequest::try_from(body)?;
+    let asked = TurnRequest { once, ..body.try_into()? };
     let store = asked.store;
     let turn = state.chat.start_turn(&scope, asked).await?;
     if streams {
-        return Ok(stream::responses(turn, reasoning_events(request.headers())));
+        return Ok(stream::responses(turn, reasoning_events(request.headers()), None));
+    }
+    if turn.response.background {
+        return Ok(HttpResponse::Ok().json(ResponseBody::new(&turn.response, &[])));
     }
     let ended = ended(turn).await?;
     if let Status::Failed(failure) = &ended.response.status {
@@ -65,23 +73,44 @@ fn reasoning_events(headers: &HeaderMap) -> ReasoningEvents {
 }
 
 /// Looks an answer up, also one that is still being produced.
+///
+/// With `stream=true` it is told as the events of its stream: those that were, and then those that
+/// come. A client that lost its stream asks for what came after the last event that it has had, and
+/// gets it byte for byte. When the events are no longer kept (`limits.event_log_keep_ms` after the
+/// end) the answer is told anew and whole, from event 0 on and with each text in one piece.
 #[utoipa::path(
     get, path = "/v1/responses/{response_id}", tag = "responses",
     operation_id = "retrieveResponse",
-    params(("response_id" = String, Path, description = "`resp_…`")),
-    responses((status = 200, description = "The answer", body = ResponseBody<'_>), Refused, NoSuchThing, BadPage),
+    params(
+        ("response_id" = String, Path, description = "`resp_…`"),
+        ("stream" = Option<bool>, Query, description = "As events"),
+        ("starting_after" = Option<u64>, Query,
+            description = "With `stream=true`: the `sequence_number` of the last event that the \
+                client has had"),
+    ),
+    responses(
+        (status = 200, description = "The answer: as it is, or with `stream=true` as events",
+            content((ResponseBody<'_> = "application/json"), (String = "text/event-stream"))),
+        Refused, NoSuchThing, BadPage,
+    ),
 )]
 pub(crate) async fn retrieve(
     state: Data<HttpState>,
     Caller(scope): Caller,
+    request: HttpRequest,
     InPath(id): InPath<ResponseId>,
     parameters: Parameters,
 ) -> Result<HttpResponse, ApiError> {
-    if parameters.flag("stream")? {
-        return Err(ApiError::unsupported("stream"));
+    match parameters.telling()? {
+        Telling::Whole => {
+            let stored = state.chat.response(&scope, id).await?;
+            Ok(HttpResponse::Ok().json(ResponseBody::from(&stored)))
+        }
+        Telling::Events { after } => {
+            let turn = state.chat.follow_response(&scope, id, after).await?;
+            Ok(stream::responses(turn, reasoning_events(request.headers()), after))
+        }
     }
-    let stored = state.chat.response(&scope, id).await?;
-    Ok(HttpResponse::Ok().json(ResponseBody::from(&stored)))
 }
 
 /// Deletes an answer. One that is being produced is stopped; items of a conversation stay in it.

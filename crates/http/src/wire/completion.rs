@@ -194,6 +194,6 @@ fn outcome(ended: &Ended) -> Result<&'static str, ApiError> {
         Status::Incomplete(reason) => Err(cut_off(*reason).unwrap_or_else(ApiError::internal)),
         Status::Failed(failure) => Err(failure.into()),
         Status::Cancelled => Err(stopped()),
-        Status::InProgress => Err(ApiError::internal()),
+        Status::Queued | Status::InProgress => Err(ApiError::internal()),
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct ResponseBody<'a> {
     created_at: i64,
     #[schema(required)]
     completed_at: Option<i64>,
-    /// `in_progress`, `completed`, `incomplete`, `failed` or `cancelled`.
+    /// `queued`, `in_progress`, `completed`, `incomplete`, `failed` or `cancelled`.
     status: &'static str,
     background: bool,
     #[schema(required)]
@@ -118,7 +118,7 @@ impl<'a> ResponseBody<'a> {
             created_at: response.created_at.as_secs(),
             completed_at: response.completed_at.map(loquat_domain::Timestamp::as_secs),
             status: response.status.as_str(),
-            background: false,
+            background: response.background,
             incomplete_details: match response.status {
                 Status::Incomplete(reason) => Some(IncompleteDetails { reason: reason.as_str() }),
                 _ => None,
@@ -157,6 +157,11 @@ impl<'a> ResponseBody<'a> {
             safety_identifier: None,
             prompt_cache_key: None,
         }
+    }
+
+    /// Says where the response stands, where that is not what was read.
+    pub(crate) fn at(self, status: &Status) -> Self {
+        Self { status: status.as_str(), ..self }
     }
 
     /// Says whether the response is kept; unless told otherwise, it is.

@@ -89,7 +89,6 @@ async fn what_would_change_the_answer_and_cannot_be_honoured_is_refused() {
     let file = json!([{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]);
     let audio = json!([{"role": "user", "content": [{"type": "input_audio"}]}]);
     for (path, field, value, param) in [
-        ("/v1/responses", "background", json!(true), "background"),
         ("/v1/responses", "top_logprobs", json!(3), "top_logprobs"),
         ("/v1/responses", "max_tool_calls", json!(2), "max_tool_calls"),
         ("/v1/responses", "prompt", json!({"id": "p"}), "prompt"),
@@ -125,9 +124,9 @@ async fn a_field_that_no_strict_body_has_is_named() {
     let stage = Stage::new();
     let answer = stage.post(ANNA, "/chat/stream", &json!({"message": "x", "colour": 1})).await;
     assert_eq!(answer.error(400, "unknown_parameter"), "colour");
-    let body = json!({"input": "x", "conversation": {"id": "conv_1", "after": null}});
+    let body = json!({"input": "x", "conversation": {"id": "conv_1", "before": null}});
     let answer = stage.post(ANNA, "/v1/responses", &body).await;
-    assert_eq!(answer.error(400, "unknown_parameter"), "conversation.after");
+    assert_eq!(answer.error(400, "unknown_parameter"), "conversation.before");
 }
 
 #[tokio::test]

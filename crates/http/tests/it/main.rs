@@ -7,6 +7,8 @@
     reason = "a test may fail at the spot"
 )]
 
+mod background;
+mod branches;
 mod chat_stream;
 mod completions;
 mod conversations;
@@ -15,11 +17,13 @@ mod errors;
 mod faults;
 mod fields;
 mod hostile;
+mod idempotency;
 mod logs;
 mod openapi;
 mod ownership;
 mod paging;
 mod responses;
+mod resume;
 mod routing;
 mod server;
 mod shapes;

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use actix_web::http::Method;
-use loquat_testkit::{FakeIds, Script, ScriptedProvider, Step};
+use loquat_provider::{FinishReason, ProviderEvent};
+use loquat_testkit::{FakeIds, ResponsesStreamChecker, Script, ScriptedProvider, Step};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -63,6 +64,8 @@ const TABLE: &[Row] = &[
     ),
     row("GET", "/v1/conversations/{conversation_id}/items/{item_id}", None, Names::InPath),
     row("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", None, Names::InPath),
+    row("GET", "/v1/conversations/{conversation_id}/branches", None, Names::InPath),
+    row("POST", "/v1/conversations/{conversation_id}/branches/{branch_id}", None, Names::InPath),
     row(
         "POST",
         "/v1/chat/completions",
@@ -83,6 +86,7 @@ struct Things {
     conversation: String,
     item: String,
     response: String,
+    branch: String,
 }
 
 const NOBODYS: &str = "0198c0de00007000800000000000002a";
@@ -96,7 +100,9 @@ impl Things {
         let body = json!({"input": "Anna's question", "conversation": conversation});
         let response = stage.posted("/v1/responses", &body).await;
         let list = stage.found(&format!("/v1/conversations/{conversation}/items?order=asc")).await;
+        let branches = stage.found(&format!("/v1/conversations/{conversation}/branches")).await;
         Self {
+            branch: branches["data"][0]["id"].as_str().unwrap().to_owned(),
             conversation,
             item: list["data"][0]["id"].as_str().unwrap().to_owned(),
             response: response["id"].as_str().unwrap().to_owned(),
@@ -109,6 +115,7 @@ impl Things {
             conversation: format!("conv_{NOBODYS}"),
             item: format!("msg_{NOBODYS}"),
             response: format!("resp_{NOBODYS}"),
+            branch: format!("msg_{NOBODYS}"),
         }
     }
 
@@ -117,6 +124,7 @@ impl Things {
             .replace("{conversation_id}", &self.conversation)
             .replace("{item_id}", &self.item)
             .replace("{response_id}", &self.response)
+            .replace("{branch_id}", &self.branch)
             .replace("{model}", "echo")
     }
 
@@ -128,6 +136,8 @@ impl Things {
             format!("/v1/conversations/{}", self.conversation),
             format!("/v1/conversations/{}/items", self.conversation),
             format!("/v1/conversations/{}/items/{}", self.conversation, self.item),
+            format!("/v1/conversations/{}/branches", self.conversation),
+            format!("/v1/responses/{}?stream=true", self.response),
             format!("/v1/responses/{}", self.response),
         ] {
             let answer = stage.get(ANNA, &path).await;
@@ -244,10 +254,11 @@ async fn an_id_in_a_path_that_is_no_id_is_one_that_nobody_has() {
                 conversation: junk.to_owned(),
                 item: junk.to_owned(),
                 response: junk.to_owned(),
+                branch: junk.to_owned(),
             };
             let answer = call(&stage, row, &junk, Some(ANNA)).await;
             assert_eq!(answer.status, 404, "{}", answer.text());
-            if !row.path.contains("{item_id}") {
+            if !row.path.contains("{item_id}") && !row.path.contains("{branch_id}") {
                 assert_eq!(answer, unknown, "{} {}", row.method, row.path);
             }
         }
@@ -261,7 +272,15 @@ async fn an_id_in_a_body_that_is_somebody_elses_is_one_that_nobody_has() {
     let anna = Things::of_anna(&stage).await;
     let before = anna.seen_by_anna(&stage).await;
     let nobody = Things::of_nobody();
-    let bodies: [(&str, BodyOf); 4] = [
+    let bodies: [(&str, BodyOf); 6] = [
+        (
+            "/v1/responses",
+            |it| json!({"input": "x", "conversation": {"id": it.conversation, "after": it.item}}),
+        ),
+        (
+            "/v1/responses",
+            |it| json!({"input": "x", "conversation": {"id": it.conversation, "after": null}}),
+        ),
         ("/v1/responses", |it| json!({"input": "x", "conversation": it.conversation})),
         ("/v1/responses", |it| json!({"input": "x", "conversation": {"id": it.conversation}})),
         ("/v1/responses", |it| json!({"input": "x", "previous_response_id": it.response})),
@@ -282,13 +301,36 @@ async fn an_id_in_a_body_that_is_somebody_elses_is_one_that_nobody_has() {
 }
 
 #[tokio::test]
+async fn a_turn_cannot_go_on_after_an_item_that_is_not_in_its_conversation() {
+    let stage = Stage::new();
+    let anna = Things::of_anna(&stage).await;
+    let before = anna.seen_by_anna(&stage).await;
+    let own = stage.post(BERT, "/v1/conversations", &json!({})).await.expect(200);
+    let after =
+        |item: &str| json!({"input": "x", "conversation": {"id": own["id"], "after": item}});
+    let unknown = stage.post(BERT, "/v1/responses", &after(&Things::of_nobody().item)).await;
+    unknown.error(404, "item_not_found");
+    for item in [&anna.item, &anna.branch, "", "x", "conv_1"] {
+        let answer = stage.post(BERT, "/v1/responses", &after(item)).await;
+        assert_eq!(answer.without_request_id(), unknown.clone().without_request_id(), "{item}");
+    }
+    let path = format!("/v1/conversations/{}/branches", own["id"].as_str().unwrap());
+    for item in [&anna.item, &anna.branch] {
+        let answer = stage.send(request(Method::POST, BERT, &format!("{path}/{item}"))).await;
+        answer.error(404, "branch_not_found");
+    }
+    assert_eq!(anna.seen_by_anna(&stage).await, before);
+}
+
+#[tokio::test]
 async fn a_cursor_that_is_somebody_elses_is_one_that_nobody_has() {
     let stage = Stage::new();
     let anna = Things::of_anna(&stage).await;
     let nobody = Things::of_nobody();
     let own = stage.post(BERT, "/v1/conversations", &json!({})).await.expect(200);
     let own = own["id"].as_str().unwrap();
-    let lists: [(String, IdOf); 2] = [
+    let lists: [(String, IdOf); 3] = [
+        (format!("/v1/conversations/{own}/branches"), |it| &it.branch),
         ("/v1/conversations".to_owned(), |it| &it.conversation),
         (format!("/v1/conversations/{own}/items"), |it| &it.item),
     ];
@@ -299,6 +341,52 @@ async fn a_cursor_that_is_somebody_elses_is_one_that_nobody_has() {
         assert_eq!(foreign.error(400, "invalid_cursor"), "after");
         assert_eq!(foreign, unknown, "{list}");
     }
+}
+
+/// Before a response is there, while it is produced, and when it has ended, to a stranger who knows
+/// its id it is one that nobody has; and its owner's stream goes on as if nobody had asked.
+#[tokio::test]
+async fn nobody_can_follow_an_answer_but_its_owner() {
+    let go_on = CancellationToken::new();
+    let said = |text: &str| Step::Event(ProviderEvent::Text(text.to_owned()));
+    let finished = Step::Event(ProviderEvent::Finished(FinishReason::Stop));
+    let script =
+        Script::new([said("Anna's "), Step::Until(go_on.clone()), said("secret"), finished]);
+    let stage = Stage::with_model(ScriptedProvider::queue([script]));
+    // Two sources of ids count alike.
+    let ids = FakeIds::new();
+    let ids: Vec<_> = (0..8).map(|_| format!("resp_{}", ids.next_id().simple())).collect();
+    let nobodys = format!("resp_{NOBODYS}");
+    let attack = async || {
+        for query in
+            ["?stream=true", "?stream=true&starting_after=2", "?stream=true&starting_after=99"]
+        {
+            for token in [BERT, STRANGER] {
+                let unknown = stage.get(token, &format!("/v1/responses/{nobodys}{query}")).await;
+                unknown.error(404, "response_not_found");
+                for id in &ids {
+                    let answer = stage.get(token, &format!("/v1/responses/{id}{query}")).await;
+                    let unknown = unknown.clone().without_request_id();
+                    assert_eq!(answer.without_request_id(), unknown, "{id}{query}");
+                }
+            }
+        }
+    };
+    attack().await;
+    let body = json!({"input": "Anna's question", "model": "scripted", "stream": true});
+    let mut running =
+        stage.open(request(Method::POST, ANNA, "/v1/responses").set_json(&body)).await;
+    let id = running.response().await;
+    assert!(ids.contains(&id), "{id} is none of those that were tried");
+    running.until("Anna's ").await;
+    attack().await;
+    go_on.cancel();
+    let answer = running.whole().await;
+    attack().await;
+    let stream = ResponsesStreamChecker::check(&answer.body).unwrap();
+    assert_eq!((stream.text.as_str(), stream.status.as_str()), ("Anna's secret", "completed"));
+    let told = stage.get(ANNA, &format!("/v1/responses/{id}?stream=true")).await;
+    assert_eq!(told.text(), answer.text());
 }
 
 #[tokio::test]
@@ -319,6 +407,8 @@ async fn a_running_turn_is_nobodys_but_its_owners() {
             for token in [BERT, STRANGER] {
                 for (method, path) in [
                     (Method::GET, format!("/v1/responses/{id}")),
+                    (Method::GET, format!("/v1/responses/{id}?stream=true")),
+                    (Method::GET, format!("/v1/responses/{id}?stream=true&starting_after=1")),
                     (Method::DELETE, format!("/v1/responses/{id}")),
                     (Method::POST, format!("/v1/responses/{id}/cancel")),
                 ] {

@@ -157,18 +157,6 @@ async fn an_answer_that_has_ended_is_returned_when_it_is_stopped() {
 }
 
 #[tokio::test]
-async fn following_an_answer_later_is_not_offered() {
-    let stage = Stage::new();
-    let answer = stage.posted("/v1/responses", &json!({"input": "Hi"})).await;
-    let path = format!("/v1/responses/{}", answer["id"].as_str().unwrap());
-    let streamed = stage.get(ANNA, &format!("{path}?stream=true")).await;
-    assert_eq!(streamed.error(400, "unsupported_parameter"), "stream");
-    stage.get(ANNA, &format!("{path}?stream=false&include[]=x")).await.expect(200);
-    let answer = stage.get(ANNA, &format!("{path}?stream=maybe")).await;
-    assert_eq!(answer.error(400, "invalid_value"), "stream");
-}
-
-#[tokio::test]
 async fn a_second_turn_in_a_conversation_is_told_to_wait() {
     let stage = Stage::with_model(ScriptedProvider::answering(|_| {
         Script::new([Step::Accept, Step::StallForever])

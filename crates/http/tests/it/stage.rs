@@ -1,11 +1,12 @@
 //! The API on a store in memory, models that are played, and a verifier that believes what it is
 //! told.
 
-use std::{pin::Pin, sync::Arc};
+use std::{future::poll_fn, pin::Pin, sync::Arc};
 
 use actix_http::Request;
 use actix_web::{
     App,
+    body::{BoxBody, MessageBody as _},
     dev::Payload,
     error::PayloadError,
     http::{Method, header},
@@ -87,14 +88,18 @@ impl Stage {
 
     pub(crate) fn with_verifier(verdict: Verdict) -> Self {
         let model = ScriptedProvider::answering(|_| Script::answer(["Once ", "upon."]));
-        Self::of(model, verdict)
+        Self::of(model, verdict, Limits::default())
     }
 
     pub(crate) fn with_model(scripted: ScriptedProvider) -> Self {
-        Self::of(scripted, believe)
+        Self::with_limits(scripted, Limits::default())
     }
 
-    fn of(scripted: ScriptedProvider, verdict: Verdict) -> Self {
+    pub(crate) fn with_limits(scripted: ScriptedProvider, limits: Limits) -> Self {
+        Self::of(scripted, believe, limits)
+    }
+
+    fn of(scripted: ScriptedProvider, verdict: Verdict, limits: Limits) -> Self {
         let store = Arc::new(MemoryStore::default());
         let model = |id: &str, provider: Arc<dyn ChatProvider>| Model {
             id: id.to_owned(),
@@ -113,12 +118,13 @@ impl Stage {
         let ports = Ports {
             conversations: store.clone(),
             turns: store.clone(),
+            upkeep: store.clone(),
             models: ModelCatalog::new(models, "echo").unwrap(),
             clock: Arc::new(StandingClock(FakeClock::default())),
             ids: Arc::new(CountingIds(FakeIds::new())),
         };
         let runtime = tokio::runtime::Handle::current();
-        let chat = ChatService::new(ports, Limits::default(), runtime);
+        let chat = ChatService::new(ports, limits, runtime);
         let state = HttpState::new(chat.clone(), Arc::new(Believer(verdict)));
         Self { store, chat, model: scripted, state }
     }
@@ -141,6 +147,20 @@ impl Stage {
     }
 
     async fn answer(&self, request: Request) -> Answer {
+        let Opened { status, headers, body, .. } = self.begin(request).await;
+        let (body, broken) = match actix_web::body::to_bytes(body).await {
+            Ok(body) => (body.to_vec(), false),
+            Err(_) => (Vec::new(), true),
+        };
+        Answer { status, headers, body, broken }
+    }
+
+    /// Sends a request and returns when the head of the answer is there.
+    pub(crate) async fn open(&self, request: TestRequest) -> Opened {
+        self.begin(request.to_request()).await
+    }
+
+    async fn begin(&self, request: Request) -> Opened {
         let app = App::new().configure(loquat_http::configure(self.state.clone()));
         let app = init_service(app).await;
         let response = match try_call_service(&app, request).await {
@@ -152,11 +172,7 @@ impl Stage {
         let headers = headers
             .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().to_owned()))
             .collect();
-        let (body, broken) = match actix_web::body::to_bytes(response.into_body()).await {
-            Ok(body) => (body.to_vec(), false),
-            Err(_) => (Vec::new(), true),
-        };
-        Answer { status, headers, body, broken }
+        Opened { status, headers, body: response.into_body(), read: Vec::new() }
     }
 
     pub(crate) async fn get(&self, token: &str, path: &str) -> Answer {
@@ -188,6 +204,48 @@ pub(crate) fn request(method: Method, token: &str, path: &str) -> TestRequest {
         .insert_header((header::AUTHORIZATION, format!("Bearer {token}")))
 }
 
+/// An answer that is still coming. Dropping it is a client that goes away.
+pub(crate) struct Opened {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    body: BoxBody,
+    /// What has come.
+    read: Vec<u8>,
+}
+
+impl Opened {
+    /// Reads until the text has come, and returns all that has.
+    pub(crate) async fn until(&mut self, text: &str) -> String {
+        loop {
+            let read = String::from_utf8_lossy(&self.read).into_owned();
+            if read.contains(text) {
+                return read;
+            }
+            match poll_fn(|cx| Pin::new(&mut self.body).poll_next(cx)).await {
+                Some(Ok(more)) => self.read.extend_from_slice(&more),
+                _ => panic!("{text} never came: {read}"),
+            }
+        }
+    }
+
+    /// Reads the rest.
+    pub(crate) async fn whole(self) -> Answer {
+        let Self { status, headers, body, mut read } = self;
+        let rest = actix_web::body::to_bytes(body).await;
+        let broken = rest.is_err();
+        read.extend_from_slice(&rest.unwrap_or_default());
+        Answer { status, headers, body: read, broken }
+    }
+
+    /// The id of the response whose events these are.
+    pub(crate) async fn response(&mut self) -> String {
+        let read = self.until("\n\n").await;
+        let (_, data) = read.split_once("data: ").expect("an event");
+        let event: Value = serde_json::from_str(data.lines().next().unwrap()).unwrap();
+        event["response"]["id"].as_str().expect("the first event has the response").to_owned()
+    }
+}
+
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -199,6 +257,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// The frames of a stream of events; the number of each but the last is its place.
+    pub(crate) fn frames(&self) -> Vec<String> {
+        let text = String::from_utf8(self.body.clone()).unwrap();
+        text.split_inclusive("\n\n").map(str::to_owned).collect()
+    }
+
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
