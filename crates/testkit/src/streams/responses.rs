@@ -166,9 +166,11 @@ impl ResponsesStreamChecker {
             ("response.in_progress", Stage::Created | Stage::Queued) => {
                 self.begins(event, Stage::Running)
             }
-            ("response.completed" | "response.incomplete", Stage::Running)
+            // One that was stopped while it waited has never run.
+            ("response.incomplete", Stage::Queued)
+            | ("response.completed" | "response.incomplete", Stage::Running)
             | ("response.failed", Stage::Failing) => self.ends(kind, event),
-            ("error", Stage::Running) => self.fails(event),
+            ("error", Stage::Queued | Stage::Running) => self.fails(event),
             ("response.failed", Stage::Running) => Err("no `error` came before".to_owned()),
             (_, Stage::Running) => self.goes_on(kind, event),
             _ => Err(format!("comes out of order, after {:?}", self.stage)),

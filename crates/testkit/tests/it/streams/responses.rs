@@ -375,6 +375,24 @@ fn a_background_response_may_queue_first() {
 }
 
 #[test]
+fn a_response_may_end_while_it_waits_but_not_be_completed() {
+    let queued = |end: Vec<Value>| {
+        let created = lifecycle("response.created", "queued", &[]);
+        let waits = lifecycle("response.queued", "queued", &[]);
+        stream([vec![created, waits], end].concat())
+    };
+    for status in ["cancelled", "incomplete"] {
+        assert!(!refused(&queued(vec![lifecycle("response.incomplete", status, &[])])), "{status}");
+    }
+    let mut failed = cut_off("response.failed", "failed");
+    let error = failed.remove(failed.len() - 2);
+    let failed = lifecycle("response.failed", "failed", &[]);
+    assert!(!refused(&queued(vec![error, failed.clone()])));
+    assert!(refused(&queued(vec![failed])), "without an error event");
+    assert!(refused(&queued(vec![lifecycle("response.completed", "completed", &[])])));
+}
+
+#[test]
 fn there_is_one_end() {
     for (status, events) in transcripts() {
         let end = events.last().unwrap().clone();
