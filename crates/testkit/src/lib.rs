@@ -4,6 +4,8 @@
 //!
 //! - Fakes: [`MemoryStore`] for both store ports, [`ScriptedProvider`] for a model inside the
 //!   process, [`ScriptedUpstream`] for one behind a socket, [`FakeClock`] and [`FakeIds`].
+//! - Postgres: [`TestDatabase`], a migrated database of a test's own, and [`PrivateCluster`], a
+//!   server that a test may break.
 //! - Suites: [`store_conformance!`] for every store.
 //! - Checkers: [`ResponsesStreamChecker`], [`CompletionsStreamChecker`], [`ChatStreamChecker`], and
 //!   [`check_response_object`] for answers that do not stream.
@@ -12,8 +14,11 @@
 //! something to happen.
 
 mod clock;
+pub mod flatness;
 mod ids;
 mod memory_store;
+#[cfg(unix)]
+mod postgres;
 mod scripted_provider;
 pub mod store_conformance;
 mod streams;
@@ -22,6 +27,8 @@ mod upstream;
 pub use clock::FakeClock;
 pub use ids::FakeIds;
 pub use memory_store::{HeldCall, MemoryStore, StoreCall};
+#[cfg(unix)]
+pub use postgres::{APP_ROLE, ClusterOptions, OWNER_ROLE, PrivateCluster, TestDatabase};
 pub use scripted_provider::{CallEnd, ProviderCall, Script, ScriptedProvider, Step};
 pub use streams::{
     ChatStream, ChatStreamChecker, CompletionsStream, CompletionsStreamChecker, IncludeUsage,
