@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 pub(crate) use auth::{AuthSection, KeySection, SECRET_VARIABLE};
-pub(crate) use database::DatabaseSection;
+pub(crate) use database::{DatabaseSection, Target};
 pub(crate) use environment::Environment;
 pub(crate) use fault::Faults;
 pub(crate) use flags::Flags;
@@ -147,7 +147,7 @@ impl Config {
         self.log.check(faults);
         self.limits.check(faults);
         self.auth.check(faults);
-        faults.take("database.url", self.database.file(&self.server.data_dir));
+        self.database.check(&self.server.data_dir, faults);
         for (name, provider) in &self.providers {
             let path = format!("providers.{name}");
             check_name(&path, name, faults);

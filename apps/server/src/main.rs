@@ -21,6 +21,7 @@ use clap::Parser as _;
 
 use cli::{Cli, Command};
 use config::{Config, Environment, Faults};
+use database::Database;
 use identity::Identity;
 use parts::Parts;
 
@@ -49,8 +50,8 @@ fn run(cli: &Cli) -> Result<(), Faults> {
             output::print(&format!("{}\n", token::mint(&tokens, args)?))
         }
         Command::Migrate => {
-            let file = parts::database(&config, &mut faults);
-            database::migrate(&faults.or(file)?)
+            let database = Database::check(&config, &mut faults);
+            faults.or(database)?.migrate()
         }
         Command::Config => {
             // What can be read is shown, and then what is wrong with what it refers to.

@@ -1,12 +1,11 @@
 //! What the program is put together of, checked before anything outside is touched.
 
-use std::path::PathBuf;
-
 use loquat_chat::ModelCatalog;
 
 use crate::{
     catalog::catalog,
     config::{Config, Environment, Faults},
+    database::Database,
     identity::Identity,
 };
 
@@ -15,8 +14,7 @@ use crate::{
 pub(crate) struct Parts {
     pub(crate) identity: Identity,
     pub(crate) catalog: ModelCatalog,
-    /// The file of the database.
-    pub(crate) database: PathBuf,
+    pub(crate) database: Database,
 }
 
 impl Parts {
@@ -28,12 +26,7 @@ impl Parts {
     ) -> Option<Self> {
         let identity = Identity::check(&config.auth, environment, faults);
         let catalog = catalog(config, environment, faults);
-        let database = database(config, faults);
+        let database = Database::check(config, faults);
         Some(Self { identity: identity?, catalog: catalog?, database: database? })
     }
-}
-
-/// The file of the database.
-pub(crate) fn database(config: &Config, faults: &mut Faults) -> Option<PathBuf> {
-    faults.take("database.url", config.database.file(&config.server.data_dir))
 }

@@ -8,13 +8,16 @@ use std::{io, net::TcpListener, sync::Arc, time::Duration};
 use actix_web::{App, HttpServer, rt::System};
 use loquat_chat::{ChatService, ModelCatalog, Ports, SystemClock, SystemIds};
 use loquat_http::{HttpState, SocketOptions};
-use loquat_store_sqlite::SqliteStore;
 use tokio::runtime::{Builder, Runtime};
 
-use self::{banner::Banner, stop::Signals};
+use self::{
+    banner::Banner,
+    stop::{Patience, Signals},
+};
 use crate::{
     config::{Config, Faults, ServerSection},
-    database, output,
+    database::Stores,
+    output,
     parts::Parts,
     telemetry, token,
 };
@@ -49,18 +52,18 @@ pub(crate) fn run(config: &Config, parts: Parts) -> Result<(), Faults> {
         .map(|minter| token::for_development(minter, longest))
         .transpose()?;
     let socket = listen(&config.server)?;
-    let store = Arc::new(database::open(&parts.database)?);
+    let runtime = runtime(&config.server).map_err(|error| cannot_serve(&error))?;
+    let stores = parts.database.open(&runtime)?;
     let banner = Banner {
         address: socket.local_addr().map_err(|error| cannot_serve(&error))?,
         development_token,
         can_mint: tokens.minter.is_some(),
-        database: std::path::absolute(&parts.database).unwrap_or(parts.database),
+        database: parts.database.place(),
         models: parts.catalog.iter().map(|model| model.id.clone()).collect(),
         default_model: parts.catalog.default_model().id.clone(),
     };
-    let runtime = runtime(&config.server).map_err(|error| cannot_serve(&error))?;
     let limits = config.limits.limits();
-    let chat = ChatService::new(ports(store, parts.catalog), limits, runtime.handle().clone());
+    let chat = ChatService::new(ports(stores, parts.catalog), limits, runtime.handle().clone());
     let state = HttpState::new(chat.clone(), Arc::new(tokens.verifier));
     let served = System::new().block_on(serve(&config.server, socket, state, chat, &banner));
     runtime.shutdown_timeout(LAST_TASKS);
@@ -98,14 +101,10 @@ fn runtime(server: &ServerSection) -> io::Result<Runtime> {
         .build()
 }
 
-fn ports(store: Arc<SqliteStore>, models: ModelCatalog) -> Ports {
-    Ports {
-        conversations: Arc::<SqliteStore>::clone(&store),
-        turns: store,
-        models,
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(SystemIds),
-    }
+fn ports(stores: Stores, models: ModelCatalog) -> Ports {
+    let Stores { conversations, turns, upkeep } = stores;
+    let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
+    Ports { conversations, turns, upkeep, models, clock, ids }
 }
 
 async fn serve(
@@ -128,7 +127,10 @@ async fn serve(
         .map_err(|error| cannot_serve(&error))?
         .run();
     output::print(&banner.to_string())?;
-    let patience = Duration::from_millis(server.drain_timeout_ms);
+    let patience = Patience {
+        delay: Duration::from_millis(server.drain_delay_ms),
+        turns: Duration::from_millis(server.drain_timeout_ms),
+    };
     stop::until_stopped(running, signals, chat, patience)
         .await
         .map_err(|error| cannot_serve(&error))

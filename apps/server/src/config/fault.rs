@@ -27,6 +27,15 @@ impl Faults {
         faults
     }
 
+    /// Says after each fault what to do.
+    pub(crate) fn with_advice(mut self, advice: &str) -> Self {
+        for Fault { text, .. } in &mut self.found {
+            text.push_str("; ");
+            text.push_str(advice);
+        }
+        self
+    }
+
     /// Notes that the value of a key came from a variable or a flag.
     pub(crate) fn note_origin(&mut self, key: &str, origin: &str) {
         self.origins.insert(key.to_owned(), origin.to_owned());

@@ -30,7 +30,7 @@ pub(crate) struct Flags {
         long,
         global = true,
         value_name = "URL",
-        help = "Where the conversations lie, such as sqlite://loquat.db [LOQUAT_DATABASE_URL]"
+        help = "Where the conversations lie, such as sqlite://loquat.db or postgres://… [LOQUAT_DATABASE_URL]"
     )]
     pub(crate) database_url: Option<String>,
     #[arg(

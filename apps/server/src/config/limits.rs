@@ -35,6 +35,16 @@ pub(crate) struct LimitsSection {
     pub(crate) checkpoint_bytes: usize,
     /// How long a turn counts as alive after its last sign of life, in milliseconds.
     pub(crate) lease_ms: u64,
+    /// For how long the events of a turn can be read after its end, in milliseconds.
+    pub(crate) event_log_keep_ms: u64,
+    /// For how long an idempotency key is remembered, in milliseconds.
+    pub(crate) idempotency_keep_ms: u64,
+    /// How many turns in the background may be at work at once in this process.
+    pub(crate) background_at_work: usize,
+    /// How many more may wait for that.
+    pub(crate) background_queue: usize,
+    /// How often a turn that runs in another process is looked at, in milliseconds.
+    pub(crate) follow_interval_ms: u64,
 }
 
 impl Default for LimitsSection {
@@ -51,6 +61,11 @@ impl Default for LimitsSection {
             checkpoint_interval,
             checkpoint_age,
             checkpoint_bytes,
+            event_log_keep,
+            idempotency_keep,
+            background_at_work,
+            background_queue,
+            follow_interval,
             lease,
         } = Limits::default();
         Self {
@@ -65,12 +80,20 @@ impl Default for LimitsSection {
             checkpoint_age_ms: millis(checkpoint_age),
             checkpoint_bytes,
             lease_ms: millis(lease),
+            event_log_keep_ms: millis(event_log_keep),
+            idempotency_keep_ms: millis(idempotency_keep),
+            background_at_work,
+            background_queue,
+            follow_interval_ms: millis(follow_interval),
         }
     }
 }
 
 /// A day: longer than anything that is waited for.
 const MAX_MS: u64 = 86_400_000;
+
+/// More than one process can hold.
+const MAX_TURNS: usize = 1_000_000;
 
 /// A gibibyte: more than anything that is held in memory.
 const MAX_BYTES: usize = 1 << 30;
@@ -89,6 +112,11 @@ impl LimitsSection {
             checkpoint_interval: Duration::from_millis(self.checkpoint_interval_ms),
             checkpoint_age: Duration::from_millis(self.checkpoint_age_ms),
             checkpoint_bytes: self.checkpoint_bytes,
+            event_log_keep: Duration::from_millis(self.event_log_keep_ms),
+            idempotency_keep: Duration::from_millis(self.idempotency_keep_ms),
+            background_at_work: self.background_at_work,
+            background_queue: self.background_queue,
+            follow_interval: Duration::from_millis(self.follow_interval_ms),
             lease: Duration::from_millis(self.lease_ms),
         }
     }
@@ -110,10 +138,20 @@ impl LimitsSection {
             ("limits.checkpoint_interval_ms", self.checkpoint_interval_ms),
             ("limits.checkpoint_age_ms", self.checkpoint_age_ms),
             ("limits.lease_ms", self.lease_ms),
+            ("limits.follow_interval_ms", self.follow_interval_ms),
         ] {
             faults.check_range(key, value, 1..=MAX_MS);
         }
-        // A sign of life is given four times in a lease, in a round that may come an interval late.
+        // Whoever follows a turn in another process must have the time to read its end.
+        for (key, value) in [
+            ("limits.event_log_keep_ms", self.event_log_keep_ms),
+            ("limits.idempotency_keep_ms", self.idempotency_keep_ms),
+        ] {
+            faults.check_range(key, value, 10_000..=30 * MAX_MS);
+        }
+        faults.check_range("limits.background_at_work", self.background_at_work, 1..=MAX_TURNS);
+        faults.check_range("limits.background_queue", self.background_queue, 0..=MAX_TURNS);
+        // A sign of life is given eight times in a lease, in a round that may come an interval late.
         if self.lease_ms < self.checkpoint_interval_ms.saturating_mul(4) {
             faults.add(
                 "limits.lease_ms",

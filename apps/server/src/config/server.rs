@@ -24,7 +24,10 @@ pub(crate) struct ServerSection {
     /// Most open connections at a time; further ones wait in the kernel's queue. Default 10,000:
     /// about 100 MiB when all of them are idle.
     pub(crate) max_connections: usize,
-    /// How long a stop waits for running turns, in milliseconds. Default 25,000: Kubernetes kills
+    /// How long a stop goes on to answer, refusing new turns, before it begins to end, in
+    /// milliseconds. Default 0. Behind a load balancer: as long as that takes to see `/readyz` fail.
+    pub(crate) drain_delay_ms: u64,
+    /// How long a stop waits for running turns after that, in milliseconds. Default 25,000: Kubernetes kills
     /// after 30 s.
     pub(crate) drain_timeout_ms: u64,
 }
@@ -38,6 +41,7 @@ impl Default for ServerSection {
             http_workers: cores,
             runtime_threads: cores,
             max_connections: 10_000,
+            drain_delay_ms: 0,
             drain_timeout_ms: 25_000,
         }
     }
@@ -48,6 +52,7 @@ impl ServerSection {
         faults.check_range("server.http_workers", self.http_workers, 1..=1_024);
         faults.check_range("server.runtime_threads", self.runtime_threads, 1..=1_024);
         faults.check_range("server.max_connections", self.max_connections, 1..=1_000_000);
+        faults.check_range("server.drain_delay_ms", self.drain_delay_ms, 0..=3_600_000);
         faults.check_range("server.drain_timeout_ms", self.drain_timeout_ms, 0..=3_600_000);
         if self.data_dir.as_os_str().is_empty() {
             faults.add("server.data_dir", "must name a directory, such as ./loquat-data");

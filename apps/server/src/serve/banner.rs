@@ -3,7 +3,6 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::PathBuf,
 };
 
 /// Where the server is, and how to say the first word to it.
@@ -13,7 +12,7 @@ pub(super) struct Banner {
     /// machine is served.
     pub(super) development_token: Option<String>,
     pub(super) can_mint: bool,
-    pub(super) database: PathBuf,
+    pub(super) database: String,
     pub(super) models: Vec<String>,
     pub(super) default_model: String,
 }
@@ -43,7 +42,7 @@ impl fmt::Display for Banner {
             (None, false) => writeln!(f, "Token:   one of your identity provider, in $TOKEN")?,
         }
         writeln!(f, "Docs:    {url}/docs")?;
-        writeln!(f, "Data:    {}", self.database.display())?;
+        writeln!(f, "Data:    {}", self.database)?;
         writeln!(f, "Models:  {}", self.models())
     }
 }
@@ -80,7 +79,7 @@ mod tests {
             address: "127.0.0.1:8080".parse().unwrap(),
             development_token: None,
             can_mint: false,
-            database: "/data/loquat.db".into(),
+            database: "/data/loquat.db".to_owned(),
             models: vec!["echo".to_owned(), "gpt".to_owned()],
             default_model: "gpt".to_owned(),
         }

@@ -41,14 +41,23 @@ impl Signals {
     }
 }
 
+/// How long a stop takes its time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Until those who send requests here have seen that they should not.
+    pub(super) delay: Duration,
+    /// For the running turns, after that.
+    pub(super) turns: Duration,
+}
+
 /// Serves until a signal comes. From then on `/readyz` and new turns answer 503, while everything
-/// else is still answered; when the running turns have ended, by themselves or after `patience`, so
-/// does the server. A second signal ends it at once: what was not stored is what `kill -9` loses.
+/// else is still answered, for the delay at least; when the running turns have ended then, by
+/// themselves or for want of patience, so does the server. A second signal ends it at once: what was not stored is what `kill -9` loses.
 pub(super) async fn until_stopped(
     server: Server,
     mut signals: Signals,
     chat: ChatService,
-    patience: Duration,
+    patience: Patience,
 ) -> io::Result<()> {
     let handle = server.handle();
     let mut server = pin!(server);
@@ -59,7 +68,9 @@ pub(super) async fn until_stopped(
     tracing::info!("stopping when the running turns have ended; a second signal stops at once");
     let stopped = async {
         let stop = async {
-            chat.drain(patience).await;
+            chat.refuse_turns();
+            tokio::time::sleep(patience.delay).await;
+            chat.drain(patience.turns).await;
             handle.stop(true).await;
         };
         tokio::join!(server, stop).0

@@ -33,7 +33,7 @@ fn not_shown(home: &Home, key: &str) {
 fn a_secret_in_the_wrong_place_is_not_shown() {
     let provider =
         |line: &str| Home::new().with_file(&format!("[providers.p]\nkind = \"openai\"\n{line}\n"));
-    let database = "postgres://loquat:canary@db/loquat";
+    let database = "postgres://loquat:canary@db:port/loquat";
     not_shown(&Home::new().with("LOQUAT_DATABASE_URL", database), "database.url");
     not_shown(&provider("api_key_env = \"sk-canary\""), "providers.p.api_key_env");
     not_shown(&provider("api_key = \"canary\""), "providers.p.api_key");
@@ -41,6 +41,15 @@ fn a_secret_in_the_wrong_place_is_not_shown() {
     not_shown(&provider("base_url = \"https://host/v1?key=canary\""), "providers.p.base_url");
     let key = "[[auth.keys]]\nalgorithm = \"HS256\"\nsecret_env = \"canary\"\n";
     not_shown(&Home::new().with_file(key), "auth.keys[0].secret_env");
+}
+
+#[test]
+fn the_password_of_the_database_is_not_shown() {
+    let database = "postgres://loquat:canary@db/loquat";
+    let done = Home::new().with("LOQUAT_DATABASE_URL", database).run(&["config"]);
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
+    assert!(done.stdout.contains("url = \"postgres://loquat:***@db/loquat\""), "{}", done.stdout);
+    assert!(!done.stdout.contains("canary"), "{}", done.stdout);
 }
 
 #[test]

@@ -73,11 +73,29 @@ fn a_log_that_cannot_be() {
 }
 
 #[test]
-fn a_database_that_this_build_does_not_have() {
-    Refused::new().with("LOQUAT_DATABASE_URL", "postgres://loquat:canary@db/loquat").says(
-        "LOQUAT_DATABASE_URL (database.url): this build has SQLite only: give a URL such as \
-         sqlite://loquat.db",
+fn a_database_url_that_cannot_be_one() {
+    Refused::new()
+        .with("LOQUAT_DATABASE_URL", "postgres://loquat:canary@db/loquat?sslmode=maybe")
+        .says(
+            "LOQUAT_DATABASE_URL (database.url): `sslmode` in the database URL must be disable, prefer, \
+         require, verify-ca or verify-full",
     );
+}
+
+#[test]
+fn a_postgres_that_is_not_there() {
+    let home =
+        Home::new().with("LOQUAT_DATABASE_URL", "postgres://loquat:canary@127.0.0.1:1/loquat");
+    for command in [&[][..], &["migrate"]] {
+        let done = home.run(command);
+        assert_eq!(done.code, Some(1), "{}", done.stderr);
+        assert!(
+            done.stderr.contains("postgres://loquat:***@127.0.0.1:1/loquat cannot be used"),
+            "{}",
+            done.stderr
+        );
+        assert!(!done.stderr.contains("canary"), "{}", done.stderr);
+    }
 }
 
 #[test]
@@ -183,8 +201,8 @@ fn several_faults_are_told_at_once() {
         )
         .says(
             "server.http_workers: must be from 1 to 1024\n\
-             loquat: LOQUAT_DATABASE_URL (database.url): must begin with sqlite://, such as \
-             sqlite://loquat.db\n\
+             loquat: LOQUAT_DATABASE_URL (database.url): must begin with sqlite:// or \
+             postgres://, such as sqlite://loquat.db or postgres://loquat_app@localhost/loquat\n\
              loquat: LOQUAT_AUTH_SECRET (auth.keys[0].secret_env): the secret is a published \
              example or a placeholder: make one with `openssl rand -hex 32`\n\
              loquat: providers.p.api_key_env: there is no environment variable of that name: put \

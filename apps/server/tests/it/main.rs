@@ -2,6 +2,7 @@
 
 mod configuration;
 mod faults;
+mod postgres;
 mod program;
 mod secrets;
 mod start;
