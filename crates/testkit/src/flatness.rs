@@ -209,16 +209,16 @@ impl Bench<'_> {
         let began = Instant::now();
         let start = HistoryStart::Conversation(at.id);
         let history = self.store.history(scope, start, HISTORY_TOKENS).await.unwrap();
-        let begin = BeginTurn {
+        let turn = BeginTurn {
             response: response.clone(),
             hidden: false,
             home: TurnHome::Existing { id: at.id, place: Place::Leaf(history.head.leaf) },
             input,
             receipt: RawJson::from_checked("{}"),
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             once: None,
         };
-        self.store.begin_turn(scope, begin).await.unwrap();
+        self.store.begin_turn(scope, turn).await.unwrap();
         let took = began.elapsed();
         let finish = FinishTurn {
             response: Response { status: Status::Completed, completed_at: Some(now()), ..response },
