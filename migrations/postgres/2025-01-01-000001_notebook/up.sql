@@ -116,6 +116,9 @@ CREATE TABLE loquat.turns (
     lease_until    bigint,
     -- The time until which its events can be read. NULL while it runs. The row goes with them.
     log_until      bigint,
+    -- For statements that look for a turn by its key: if they asked for the lease, the index that
+    -- upkeep has would look as good to the planner while there are few turns.
+    running        boolean NOT NULL GENERATED ALWAYS AS (lease_until IS NOT NULL) STORED,
     -- True until the first sign of work.
     queued         boolean NOT NULL,
     -- True when its owner has asked for its end.

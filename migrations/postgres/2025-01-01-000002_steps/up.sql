@@ -10,7 +10,11 @@
 -- `cursor_not_found`, `locked`, `conflict`, `done`; NULL means done as asked. Only an id that is
 -- taken is left to the unique indexes, whose violation undoes the whole call.
 --
--- Locks are taken in one order: a key, a conversation, a turn, a response. In what follows `p_` are
+-- A row is looked up by its key and by nothing else; what else must hold of it is asked of what was
+-- found. Plans are made once for all values, and another condition could lead to another index,
+-- which is as good only as long as there are few rows.
+--
+-- Locks are taken in one order: a conversation, a key, a turn, a response. In what follows `p_` are
 -- parameters, `v_` variables, and a bare name is a column.
 
 -- ## Parts of steps
@@ -119,11 +123,14 @@ END $$;
 -- Whether a turn holds its conversation's lock.
 CREATE FUNCTION loquat.holds_v1(p_tenant text, p_turn uuid)
 RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_lease_until bigint;
 BEGIN
-    RETURN p_turn IS NOT NULL AND EXISTS (
-        SELECT FROM loquat.turns
-        WHERE tenant = p_tenant AND response = p_turn AND lease_until > loquat.now_v1()
-    );
+    IF p_turn IS NOT NULL THEN
+        SELECT lease_until INTO v_lease_until
+        FROM loquat.turns WHERE tenant = p_tenant AND response = p_turn;
+    END IF;
+    RETURN coalesce(v_lease_until > loquat.now_v1(), false);
 END $$;
 
 -- Takes a response away with what nobody can reach without it: an implicit conversation goes with
@@ -174,20 +181,19 @@ END $$;
 CREATE FUNCTION loquat.forget_key_v1(p_tenant text, p_user text, p_route text, p_key text)
 RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    v_now bigint := loquat.now_v1();
-    v_response uuid;
+    v_key loquat.idempotency_keys;
 BEGIN
-    DELETE FROM loquat.idempotency_keys
-    WHERE tenant = p_tenant AND user_id = p_user AND route = p_route AND key = p_key
-        AND keep_until <= v_now
-    RETURNING response INTO v_response;
-    IF NOT FOUND THEN
+    SELECT * INTO v_key FROM loquat.idempotency_keys
+    WHERE tenant = p_tenant AND user_id = p_user AND route = p_route AND key = p_key FOR UPDATE;
+    IF NOT FOUND OR v_key.keep_until > loquat.now_v1() THEN
         RETURN false;
     END IF;
+    DELETE FROM loquat.idempotency_keys
+    WHERE tenant = p_tenant AND user_id = p_user AND route = p_route AND key = p_key;
     IF EXISTS (
-        SELECT FROM loquat.responses WHERE tenant = p_tenant AND id = v_response AND hidden
+        SELECT FROM loquat.responses WHERE tenant = p_tenant AND id = v_key.response AND hidden
     ) THEN
-        PERFORM loquat.remove_response_v1(p_tenant, v_response);
+        PERFORM loquat.remove_response_v1(p_tenant, v_key.response);
     END IF;
     RETURN true;
 END $$;
@@ -196,13 +202,14 @@ END $$;
 CREATE FUNCTION loquat.done_before_v1(p_tenant text, p_user text, p_route text, p_key text)
 RETURNS loquat.idempotency_keys LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    v_now bigint := loquat.now_v1();
     v_earlier loquat.idempotency_keys;
 BEGIN
     IF p_key IS NOT NULL THEN
         SELECT * INTO v_earlier FROM loquat.idempotency_keys
-        WHERE tenant = p_tenant AND user_id = p_user AND route = p_route AND key = p_key
-            AND keep_until > v_now;
+        WHERE tenant = p_tenant AND user_id = p_user AND route = p_route AND key = p_key;
+        IF v_earlier.keep_until <= loquat.now_v1() THEN
+            v_earlier := NULL;
+        END IF;
     END IF;
     RETURN v_earlier;
 END $$;
@@ -246,55 +253,52 @@ CREATE FUNCTION loquat.history_v1(
 ) LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
-    v_conversation uuid;
-    v_listed boolean;
+    v_home loquat.conversations;
+    v_turn loquat.responses;
+    v_lease_until bigint;
     v_leaf uuid;
     v_running boolean;
-    v_turn uuid;
-    v_now bigint := loquat.now_v1();
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
     IF p_response IS NOT NULL THEN
-        SELECT r.conversation, c.listed, r.leaf, t.lease_until IS NOT NULL
-        INTO v_conversation, v_listed, v_leaf, v_running
-        FROM loquat.responses r
-        JOIN loquat.conversations c ON c.tenant = p_tenant AND c.id = r.conversation
-        LEFT JOIN loquat.turns t ON t.tenant = p_tenant AND t.response = r.id
-        WHERE r.tenant = p_tenant AND r.id = p_response AND r.user_id = p_user AND NOT r.hidden;
-        IF NOT FOUND THEN
+        SELECT * INTO v_turn FROM loquat.responses WHERE tenant = p_tenant AND id = p_response;
+        IF v_turn.user_id IS DISTINCT FROM p_user OR v_turn.hidden THEN
             RETURN;
         END IF;
+        SELECT * INTO v_home FROM loquat.conversations
+        WHERE tenant = p_tenant AND id = v_turn.conversation;
+        v_leaf := v_turn.leaf;
+        v_running := EXISTS (
+            SELECT FROM loquat.turns
+            WHERE tenant = p_tenant AND response = p_response AND running
+        );
     ELSE
-        SELECT c.id, true, c.leaf, c.turn INTO v_conversation, v_listed, v_leaf, v_turn
-        FROM loquat.conversations c
-        WHERE c.tenant = p_tenant AND c.id = p_conversation AND c.user_id = p_user AND c.listed;
-        IF NOT FOUND THEN
+        SELECT * INTO v_home FROM loquat.conversations
+        WHERE tenant = p_tenant AND id = p_conversation;
+        IF v_home.user_id IS DISTINCT FROM p_user OR NOT v_home.listed THEN
             RETURN;
         END IF;
-        IF NOT p_at_leaf THEN
-            IF p_item IS NOT NULL AND NOT EXISTS (
-                SELECT FROM loquat.items i
-                WHERE i.tenant = p_tenant AND i.id = p_item AND i.conversation = p_conversation
-            ) THEN
-                RETURN;
-            END IF;
-            v_leaf := p_item;
+        v_leaf := CASE WHEN p_at_leaf THEN v_home.leaf ELSE p_item END;
+        IF NOT p_at_leaf AND p_item IS NOT NULL AND p_conversation IS DISTINCT FROM (
+            SELECT conversation FROM loquat.items WHERE tenant = p_tenant AND id = p_item
+        ) THEN
+            RETURN;
         END IF;
         -- In the way is the turn whose input this history would end with; and elsewhere than at the
         -- active leaf, any that holds the lock.
-        v_running := EXISTS (
-            SELECT FROM loquat.turns t
-            JOIN loquat.responses r ON r.tenant = p_tenant AND r.id = t.response
-            WHERE t.tenant = p_tenant AND t.response = v_turn AND t.lease_until IS NOT NULL
-                AND (
-                    r.leaf IS NOT DISTINCT FROM v_leaf
-                    OR NOT p_at_leaf AND t.lease_until > v_now
-                )
+        IF v_home.turn IS NOT NULL THEN
+            SELECT * INTO v_turn FROM loquat.responses WHERE tenant = p_tenant AND id = v_home.turn;
+            SELECT lease_until INTO v_lease_until
+            FROM loquat.turns WHERE tenant = p_tenant AND response = v_home.turn;
+        END IF;
+        v_running := v_lease_until IS NOT NULL AND (
+            v_turn.leaf IS NOT DISTINCT FROM v_leaf
+            OR NOT p_at_leaf AND v_lease_until > loquat.now_v1()
         );
     END IF;
     IF v_leaf IS NULL THEN
-        conversation := v_conversation;
-        listed := v_listed;
+        conversation := v_home.id;
+        listed := v_home.listed;
         running := v_running;
         RETURN NEXT;
         RETURN;
@@ -310,7 +314,7 @@ BEGIN
         FROM branch b JOIN loquat.items i ON i.tenant = p_tenant AND i.id = b.parent
         WHERE b.total < p_budget
     )
-    SELECT v_conversation, v_listed, v_leaf, v_running, b.id, b.parent, b.position, b.response,
+    SELECT v_home.id, v_home.listed, v_leaf, v_running, b.id, b.parent, b.position, b.response,
         b.content, b.status, b.tokens, b.created_at
     FROM branch b;
 END $$;
@@ -333,11 +337,9 @@ CREATE FUNCTION loquat.begin_turn_v1(
 ) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
-    v_found boolean := true;
+    v_home loquat.conversations;
     v_listed boolean := p_new_listed;
-    v_active_leaf uuid;
-    v_turn uuid;
-    v_position bigint;
+    v_after loquat.items;
     v_leaf uuid;
     v_earlier loquat.idempotency_keys;
 BEGIN
@@ -345,30 +347,29 @@ BEGIN
     -- The conversation's lock comes first: the same request may be at work in it, and its key can
     -- be seen only when that has ended.
     IF NOT p_new THEN
-        SELECT listed, leaf, turn INTO v_listed, v_active_leaf, v_turn FROM loquat.conversations
-        WHERE tenant = p_tenant AND id = p_conversation AND user_id = p_user FOR NO KEY UPDATE;
-        v_found := FOUND;
+        SELECT * INTO v_home FROM loquat.conversations
+        WHERE tenant = p_tenant AND id = p_conversation FOR NO KEY UPDATE;
+        v_listed := v_home.listed;
     END IF;
     IF p_key IS NOT NULL THEN
         v_earlier := loquat.done_before_v1(p_tenant, p_user, p_route, p_key);
     END IF;
     IF v_earlier.key IS NULL THEN
-        IF NOT v_found THEN
+        IF NOT p_new AND v_home.user_id IS DISTINCT FROM p_user THEN
             outcome := 'not_found';
             RETURN;
         END IF;
-        IF loquat.holds_v1(p_tenant, v_turn) THEN
+        IF loquat.holds_v1(p_tenant, v_home.turn) THEN
             outcome := 'locked';
             RETURN;
         END IF;
-        IF NOT p_new AND p_at_leaf AND v_active_leaf IS DISTINCT FROM p_after THEN
+        IF p_at_leaf AND v_home.leaf IS DISTINCT FROM p_after THEN
             outcome := 'conflict';
             RETURN;
         END IF;
         IF p_after IS NOT NULL THEN
-            SELECT position INTO v_position FROM loquat.items
-            WHERE tenant = p_tenant AND id = p_after AND conversation = p_conversation;
-            IF NOT FOUND THEN
+            SELECT * INTO v_after FROM loquat.items WHERE tenant = p_tenant AND id = p_after;
+            IF v_after.conversation IS DISTINCT FROM p_conversation THEN
                 outcome := 'not_found';
                 RETURN;
             END IF;
@@ -399,11 +400,11 @@ BEGIN
             CASE WHEN p_new_listed THEN p_id END, p_new_created_at,
             greatest(p_new_updated_at, p_created_at)
         );
-    ELSIF v_listed AND p_after IS DISTINCT FROM v_active_leaf THEN
+    ELSIF v_listed AND p_after IS DISTINCT FROM v_home.leaf THEN
         PERFORM loquat.activate_v1(p_tenant, p_conversation, p_after);
     END IF;
     v_leaf := loquat.attach_v1(
-        p_tenant, p_conversation, v_listed, p_after, v_position, p_ids, p_responses, p_kinds,
+        p_tenant, p_conversation, v_listed, p_after, v_after.position, p_ids, p_responses, p_kinds,
         p_roles, p_contents, p_statuses, p_tokens, p_created_ats
     );
     INSERT INTO loquat.responses (
@@ -419,8 +420,8 @@ BEGIN
         UPDATE loquat.conversations
         SET leaf = v_leaf, turn = p_id, updated_at = greatest(updated_at, p_created_at)
         WHERE tenant = p_tenant AND id = p_conversation;
-        IF p_after IS DISTINCT FROM v_active_leaf THEN
-            PERFORM loquat.settle_v1(p_tenant, p_conversation, v_active_leaf);
+        IF p_after IS DISTINCT FROM v_home.leaf THEN
+            PERFORM loquat.settle_v1(p_tenant, p_conversation, v_home.leaf);
             PERFORM loquat.settle_v1(p_tenant, p_conversation, p_after);
         END IF;
     END IF;
@@ -433,13 +434,17 @@ RETURNS TABLE (
 ) LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
-    v_now bigint := loquat.now_v1();
+    v_earlier loquat.idempotency_keys;
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
-    RETURN QUERY
-    SELECT k.fingerprint, k.response, k.conversation, k.items FROM loquat.idempotency_keys k
-    WHERE k.tenant = p_tenant AND k.user_id = p_user AND k.route = p_route AND k.key = p_key
-        AND k.keep_until > v_now;
+    v_earlier := loquat.done_before_v1(p_tenant, p_user, p_route, p_key);
+    IF v_earlier.key IS NOT NULL THEN
+        fingerprint := v_earlier.fingerprint;
+        made_response := v_earlier.response;
+        made_conversation := v_earlier.conversation;
+        made_items := v_earlier.items;
+        RETURN NEXT;
+    END IF;
 END $$;
 
 -- Signs of life, an element of each array a sign, in the order of tenants and responses, so that
@@ -464,8 +469,7 @@ BEGIN
         END IF;
         v_response := p_responses[v_n];
         UPDATE loquat.turns SET lease_until = v_until
-        WHERE tenant = v_tenant AND response = v_response AND user_id = p_users[v_n]
-            AND lease_until IS NOT NULL
+        WHERE tenant = v_tenant AND response = v_response AND user_id = p_users[v_n] AND running
         RETURNING queued, stop_requested INTO v_queued, v_stopped;
         IF NOT FOUND THEN
             sign := v_n;
@@ -523,12 +527,10 @@ BEGIN
     WHERE tenant = p_tenant AND id = v_conversation FOR NO KEY UPDATE;
     IF p_keep_log > 0 THEN
         UPDATE loquat.turns SET lease_until = NULL, log_until = loquat.now_v1() + p_keep_log
-        WHERE tenant = p_tenant AND response = p_id AND user_id = p_user
-            AND lease_until IS NOT NULL;
+        WHERE tenant = p_tenant AND response = p_id AND user_id = p_user AND running;
     ELSE
         DELETE FROM loquat.turns
-        WHERE tenant = p_tenant AND response = p_id AND user_id = p_user
-            AND lease_until IS NOT NULL;
+        WHERE tenant = p_tenant AND response = p_id AND user_id = p_user AND running;
     END IF;
     IF NOT FOUND THEN
         outcome := CASE WHEN EXISTS (
@@ -669,8 +671,8 @@ BEGIN
         outcome := 'not_found';
         RETURN;
     END IF;
-    UPDATE loquat.turns SET stop_requested = true
-    WHERE tenant = p_tenant AND response = p_id AND lease_until IS NOT NULL;
+    UPDATE loquat.turns t SET stop_requested = true
+    WHERE t.tenant = p_tenant AND t.response = p_id AND t.running;
     running := FOUND;
 END $$;
 
@@ -731,12 +733,15 @@ RETURNS TABLE (
     id uuid, title text, metadata text, archived boolean, created_at bigint, updated_at bigint
 ) LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
+DECLARE
+    v_home loquat.conversations;
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
-    RETURN QUERY
-    SELECT c.id, c.title, c.metadata, c.archived, c.created_at, c.updated_at
-    FROM loquat.conversations c
-    WHERE c.tenant = p_tenant AND c.id = p_id AND c.user_id = p_user AND c.listed;
+    SELECT * INTO v_home FROM loquat.conversations WHERE tenant = p_tenant AND id = p_id;
+    IF v_home.user_id = p_user AND v_home.listed THEN
+        RETURN QUERY SELECT v_home.id, v_home.title, v_home.metadata, v_home.archived,
+            v_home.created_at, v_home.updated_at;
+    END IF;
 END $$;
 
 -- Up to `p_most` conversations after `p_after`. The index has archived ones and others apart, so
@@ -749,18 +754,19 @@ CREATE FUNCTION loquat.conversations_v1(
 ) LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
+    v_cursor loquat.conversations;
     v_id uuid := p_after;
     v_created_at bigint;
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
     IF p_after IS NOT NULL THEN
-        SELECT c.created_at INTO v_created_at FROM loquat.conversations c
-        WHERE c.tenant = p_tenant AND c.id = p_after AND c.user_id = p_user AND c.listed;
-        IF NOT FOUND THEN
+        SELECT * INTO v_cursor FROM loquat.conversations WHERE tenant = p_tenant AND id = p_after;
+        IF v_cursor.user_id IS DISTINCT FROM p_user OR NOT v_cursor.listed THEN
             outcome := 'cursor_not_found';
             RETURN NEXT;
             RETURN;
         END IF;
+        v_created_at := v_cursor.created_at;
     ELSIF p_ascending THEN
         v_id := '00000000-0000-0000-0000-000000000000';
         v_created_at := -9223372036854775808;
@@ -800,25 +806,33 @@ CREATE FUNCTION loquat.update_conversation_v1(
     id uuid, title text, metadata text, archived boolean, created_at bigint, updated_at bigint
 ) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
+DECLARE
+    v_home loquat.conversations;
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
-    RETURN QUERY
-    UPDATE loquat.conversations c
-    SET title = CASE WHEN p_sets_title THEN p_title ELSE c.title END,
-        metadata = coalesce(p_metadata, c.metadata), archived = coalesce(p_archived, c.archived),
-        updated_at = p_now
-    WHERE c.tenant = p_tenant AND c.id = p_id AND c.user_id = p_user AND c.listed
-    RETURNING c.id, c.title, c.metadata, c.archived, c.created_at, c.updated_at;
+    SELECT * INTO v_home FROM loquat.conversations
+    WHERE tenant = p_tenant AND id = p_id FOR NO KEY UPDATE;
+    IF v_home.user_id = p_user AND v_home.listed THEN
+        RETURN QUERY
+        UPDATE loquat.conversations c
+        SET title = CASE WHEN p_sets_title THEN p_title ELSE c.title END,
+            metadata = coalesce(p_metadata, c.metadata),
+            archived = coalesce(p_archived, c.archived), updated_at = p_now
+        WHERE c.tenant = p_tenant AND c.id = p_id
+        RETURNING c.id, c.title, c.metadata, c.archived, c.created_at, c.updated_at;
+    END IF;
 END $$;
 
 CREATE FUNCTION loquat.delete_conversation_v1(
     p_tenant text, p_user text, p_id uuid, OUT outcome text
 ) LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_home loquat.conversations;
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
-    PERFORM FROM loquat.conversations
-    WHERE tenant = p_tenant AND id = p_id AND user_id = p_user AND listed FOR UPDATE;
-    IF NOT FOUND THEN
+    SELECT * INTO v_home FROM loquat.conversations
+    WHERE tenant = p_tenant AND id = p_id FOR UPDATE;
+    IF v_home.user_id IS DISTINCT FROM p_user OR NOT v_home.listed THEN
         outcome := 'not_found';
         RETURN;
     END IF;
@@ -841,26 +855,26 @@ CREATE FUNCTION loquat.items_v1(
 ) LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
+    v_home loquat.conversations;
+    v_cursor loquat.items;
     v_position bigint;
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
-    IF NOT EXISTS (
-        SELECT FROM loquat.conversations c
-        WHERE c.tenant = p_tenant AND c.id = p_conversation AND c.user_id = p_user AND c.listed
-    ) THEN
+    SELECT * INTO v_home FROM loquat.conversations
+    WHERE tenant = p_tenant AND id = p_conversation;
+    IF v_home.user_id IS DISTINCT FROM p_user OR NOT v_home.listed THEN
         outcome := 'not_found';
         RETURN NEXT;
         RETURN;
     END IF;
     IF p_after IS NOT NULL THEN
-        SELECT i.position INTO v_position FROM loquat.items i
-        WHERE i.tenant = p_tenant AND i.id = p_after AND i.conversation = p_conversation
-            AND i.active;
-        IF NOT FOUND THEN
+        SELECT * INTO v_cursor FROM loquat.items WHERE tenant = p_tenant AND id = p_after;
+        IF v_cursor.conversation IS DISTINCT FROM p_conversation OR NOT v_cursor.active THEN
             outcome := 'cursor_not_found';
             RETURN NEXT;
             RETURN;
         END IF;
+        v_position := v_cursor.position;
     ELSE
         v_position := CASE WHEN p_ascending THEN -1 ELSE 9223372036854775807 END;
     END IF;
@@ -890,14 +904,18 @@ RETURNS TABLE (
     tokens bigint, created_at bigint
 ) LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
+DECLARE
+    v_home loquat.conversations;
+    v_item loquat.items;
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
-    RETURN QUERY
-    SELECT i.id, i.parent, i.position, i.response, i.content, i.status, i.tokens, i.created_at
-    FROM loquat.items i
-    JOIN loquat.conversations c ON c.tenant = p_tenant AND c.id = i.conversation
-    WHERE i.tenant = p_tenant AND i.id = p_id AND i.conversation = p_conversation
-        AND c.user_id = p_user AND c.listed;
+    SELECT * INTO v_home FROM loquat.conversations
+    WHERE tenant = p_tenant AND id = p_conversation;
+    SELECT * INTO v_item FROM loquat.items WHERE tenant = p_tenant AND id = p_id;
+    IF v_home.user_id = p_user AND v_home.listed AND v_item.conversation = p_conversation THEN
+        RETURN QUERY SELECT v_item.id, v_item.parent, v_item.position, v_item.response,
+            v_item.content, v_item.status, v_item.tokens, v_item.created_at;
+    END IF;
 END $$;
 
 -- Appends items to the end of the active branch.
@@ -911,27 +929,24 @@ CREATE FUNCTION loquat.append_items_v1(
 ) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
-    v_found boolean;
-    v_leaf uuid;
-    v_turn uuid;
+    v_home loquat.conversations;
     v_position bigint;
+    v_leaf uuid;
     v_earlier loquat.idempotency_keys;
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
     -- The lock before the key, as a turn's start does and for the same reason.
-    SELECT leaf, turn INTO v_leaf, v_turn FROM loquat.conversations
-    WHERE tenant = p_tenant AND id = p_conversation AND user_id = p_user AND listed
-    FOR NO KEY UPDATE;
-    v_found := FOUND;
+    SELECT * INTO v_home FROM loquat.conversations
+    WHERE tenant = p_tenant AND id = p_conversation FOR NO KEY UPDATE;
     IF p_key IS NOT NULL THEN
         v_earlier := loquat.done_before_v1(p_tenant, p_user, p_route, p_key);
     END IF;
     IF v_earlier.key IS NULL THEN
-        IF NOT v_found THEN
+        IF v_home.user_id IS DISTINCT FROM p_user OR NOT v_home.listed THEN
             outcome := 'not_found';
             RETURN;
         END IF;
-        IF loquat.holds_v1(p_tenant, v_turn) THEN
+        IF loquat.holds_v1(p_tenant, v_home.turn) THEN
             outcome := 'locked';
             RETURN;
         END IF;
@@ -947,9 +962,10 @@ BEGIN
         made_items := v_earlier.items;
         RETURN;
     END IF;
-    SELECT position INTO v_position FROM loquat.items WHERE tenant = p_tenant AND id = v_leaf;
+    SELECT position INTO v_position FROM loquat.items
+    WHERE tenant = p_tenant AND id = v_home.leaf;
     v_leaf := loquat.attach_v1(
-        p_tenant, p_conversation, true, v_leaf, v_position, p_ids, p_responses, p_kinds, p_roles,
+        p_tenant, p_conversation, true, v_home.leaf, v_position, p_ids, p_responses, p_kinds, p_roles,
         p_contents, p_statuses, p_tokens, p_created_ats
     );
     UPDATE loquat.conversations SET leaf = v_leaf, updated_at = p_now
@@ -964,28 +980,28 @@ CREATE FUNCTION loquat.delete_item_v1(
 ) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
-    v_turn uuid;
+    v_home loquat.conversations;
+    v_item loquat.items;
     v_before uuid;
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
-    SELECT turn INTO v_turn FROM loquat.conversations c
-    WHERE c.tenant = p_tenant AND c.id = p_conversation AND c.user_id = p_user AND c.listed
-    FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    SELECT * INTO v_home FROM loquat.conversations c
+    WHERE c.tenant = p_tenant AND c.id = p_conversation FOR NO KEY UPDATE;
+    IF v_home.user_id IS DISTINCT FROM p_user OR NOT v_home.listed THEN
         outcome := 'not_found';
         RETURN;
     END IF;
-    IF loquat.holds_v1(p_tenant, v_turn) THEN
+    IF loquat.holds_v1(p_tenant, v_home.turn) THEN
         outcome := 'locked';
         RETURN;
     END IF;
-    DELETE FROM loquat.items i
-    WHERE i.tenant = p_tenant AND i.id = p_item AND i.conversation = p_conversation
-    RETURNING i.parent INTO v_before;
-    IF NOT FOUND THEN
+    SELECT * INTO v_item FROM loquat.items i WHERE i.tenant = p_tenant AND i.id = p_item;
+    IF v_item.conversation IS DISTINCT FROM p_conversation THEN
         outcome := 'not_found';
         RETURN;
     END IF;
+    v_before := v_item.parent;
+    DELETE FROM loquat.items i WHERE i.tenant = p_tenant AND i.id = p_item;
     UPDATE loquat.items SET parent = v_before
     WHERE tenant = p_tenant AND conversation = p_conversation AND parent = p_item;
     UPDATE loquat.responses SET leaf = v_before
@@ -1011,13 +1027,13 @@ CREATE FUNCTION loquat.branches_v1(
 ) LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
-    v_active_leaf uuid;
+    v_home loquat.conversations;
     v_after uuid := p_after;
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
-    SELECT c.leaf INTO v_active_leaf FROM loquat.conversations c
-    WHERE c.tenant = p_tenant AND c.id = p_conversation AND c.user_id = p_user AND c.listed;
-    IF NOT FOUND THEN
+    SELECT * INTO v_home FROM loquat.conversations c
+    WHERE c.tenant = p_tenant AND c.id = p_conversation;
+    IF v_home.user_id IS DISTINCT FROM p_user OR NOT v_home.listed THEN
         outcome := 'not_found';
         RETURN NEXT;
         RETURN;
@@ -1025,7 +1041,7 @@ BEGIN
     IF p_after IS NULL THEN
         v_after := CASE WHEN p_ascending THEN '00000000-0000-0000-0000-000000000000'
             ELSE 'ffffffff-ffff-ffff-ffff-ffffffffffff' END;
-    ELSIF p_after IS DISTINCT FROM v_active_leaf AND NOT EXISTS (
+    ELSIF p_after IS DISTINCT FROM v_home.leaf AND NOT EXISTS (
         SELECT FROM loquat.branches b
         WHERE b.tenant = p_tenant AND b.conversation = p_conversation AND b.leaf = p_after
     ) THEN
@@ -1037,7 +1053,7 @@ BEGIN
         RETURN QUERY
         SELECT NULL, page.leaf, i.kind,
             loquat.branch_size_v1(p_tenant, p_conversation, page.leaf),
-            page.leaf IS NOT DISTINCT FROM v_active_leaf, i.created_at
+            page.leaf IS NOT DISTINCT FROM v_home.leaf, i.created_at
         FROM (
             SELECT leaf FROM (
                 (
@@ -1046,7 +1062,7 @@ BEGIN
                         AND b.leaf > v_after
                     ORDER BY b.leaf LIMIT p_most
                 )
-                UNION ALL SELECT v_active_leaf WHERE v_active_leaf > v_after
+                UNION ALL SELECT v_home.leaf WHERE v_home.leaf > v_after
             ) AS ends (leaf)
             ORDER BY leaf LIMIT p_most
         ) AS page
@@ -1056,7 +1072,7 @@ BEGIN
         RETURN QUERY
         SELECT NULL, page.leaf, i.kind,
             loquat.branch_size_v1(p_tenant, p_conversation, page.leaf),
-            page.leaf IS NOT DISTINCT FROM v_active_leaf, i.created_at
+            page.leaf IS NOT DISTINCT FROM v_home.leaf, i.created_at
         FROM (
             SELECT leaf FROM (
                 (
@@ -1065,7 +1081,7 @@ BEGIN
                         AND b.leaf < v_after
                     ORDER BY b.leaf DESC LIMIT p_most
                 )
-                UNION ALL SELECT v_active_leaf WHERE v_active_leaf < v_after
+                UNION ALL SELECT v_home.leaf WHERE v_home.leaf < v_after
             ) AS ends (leaf)
             ORDER BY leaf DESC LIMIT p_most
         ) AS page
@@ -1082,33 +1098,31 @@ CREATE FUNCTION loquat.activate_branch_v1(
 ) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
-    v_active_leaf uuid;
-    v_turn uuid;
+    v_home loquat.conversations;
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
-    SELECT c.leaf, c.turn INTO v_active_leaf, v_turn FROM loquat.conversations c
-    WHERE c.tenant = p_tenant AND c.id = p_conversation AND c.user_id = p_user AND c.listed
-    FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    SELECT * INTO v_home FROM loquat.conversations c
+    WHERE c.tenant = p_tenant AND c.id = p_conversation FOR NO KEY UPDATE;
+    IF v_home.user_id IS DISTINCT FROM p_user OR NOT v_home.listed THEN
         outcome := 'not_found';
         RETURN;
     END IF;
-    IF loquat.holds_v1(p_tenant, v_turn) THEN
+    IF loquat.holds_v1(p_tenant, v_home.turn) THEN
         outcome := 'locked';
         RETURN;
     END IF;
-    IF v_active_leaf IS DISTINCT FROM p_leaf AND NOT EXISTS (
+    IF v_home.leaf IS DISTINCT FROM p_leaf AND NOT EXISTS (
         SELECT FROM loquat.branches b
         WHERE b.tenant = p_tenant AND b.conversation = p_conversation AND b.leaf = p_leaf
     ) THEN
         outcome := 'not_found';
         RETURN;
     END IF;
-    IF v_active_leaf IS DISTINCT FROM p_leaf THEN
+    IF v_home.leaf IS DISTINCT FROM p_leaf THEN
         PERFORM loquat.activate_v1(p_tenant, p_conversation, p_leaf);
         UPDATE loquat.conversations c SET leaf = p_leaf, updated_at = p_now
         WHERE c.tenant = p_tenant AND c.id = p_conversation;
-        PERFORM loquat.settle_v1(p_tenant, p_conversation, v_active_leaf);
+        PERFORM loquat.settle_v1(p_tenant, p_conversation, v_home.leaf);
         PERFORM loquat.settle_v1(p_tenant, p_conversation, p_leaf);
     END IF;
     SELECT i.id, i.kind, loquat.branch_size_v1(p_tenant, p_conversation, i.id), true, i.created_at
@@ -1188,8 +1202,7 @@ BEGIN
     FOREACH v_log IN ARRAY coalesce(v_logs, '{}') LOOP
         PERFORM set_config('loquat.tenant', v_log.tenant, true);
         PERFORM FROM loquat.turns
-        WHERE tenant = v_log.tenant AND response = v_log.response AND log_until <= v_now
-        FOR UPDATE SKIP LOCKED;
+        WHERE tenant = v_log.tenant AND response = v_log.response FOR UPDATE SKIP LOCKED;
         CONTINUE WHEN NOT FOUND;
         DELETE FROM loquat.response_events
         WHERE tenant = v_log.tenant AND response = v_log.response;

@@ -1,0 +1,187 @@
+//! A store of one person, and what that person puts into it.
+
+use std::{sync::Arc, time::Duration};
+
+use loquat_domain::{
+    Conversation, ConversationId, Event, EventKind, Item, ItemContent, ItemId, ItemStatus, Message,
+    Metadata, Order, PageLimit, PageRequest, RawJson, Response, ResponseId, Role, Scope, Settings,
+    Status, TenantId, Timestamp, UserId,
+};
+use loquat_store::{
+    BeginTurn, Checkpoint, CheckpointLog, ConversationStore, FinishTurn, Once, Place, StoreError,
+    TurnHome, TurnStore, json,
+};
+use loquat_store_postgres::{PostgresOptions, PostgresStore};
+use loquat_testkit::{FakeIds, TestDatabase};
+
+use crate::database::{database, options};
+
+/// Longer than any test takes.
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+
+pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_760_000_000_000_007);
+
+pub(crate) struct Notebook {
+    pub(crate) store: Arc<PostgresStore>,
+    pub(crate) scope: Scope,
+    ids: Arc<FakeIds>,
+}
+
+impl Notebook {
+    /// On a database of its own.
+    pub(crate) async fn open() -> (Self, TestDatabase) {
+        let database = database().await;
+        (Self::connect(&options(&database.app_url())).await, database)
+    }
+
+    pub(crate) async fn connect(options: &PostgresOptions) -> Self {
+        let store = Arc::new(PostgresStore::connect(options).await.unwrap());
+        Self { store, scope: scope("acme", "ada"), ids: Arc::new(FakeIds::new()) }
+    }
+
+    /// Somebody else on the same store.
+    pub(crate) fn of(&self, tenant: &str, user: &str) -> Self {
+        let (store, ids) = (Arc::clone(&self.store), Arc::clone(&self.ids));
+        Self { store, scope: scope(tenant, user), ids }
+    }
+
+    pub(crate) fn item(&self, text: &str) -> Item {
+        Item {
+            id: ItemId::from_uuid(self.ids.next_id()),
+            response: None,
+            content: ItemContent::Message(Message::text(Role::User, text)),
+            status: ItemStatus::Completed,
+            tokens: 10,
+            created_at: NOW,
+        }
+    }
+
+    pub(crate) fn items(&self, texts: &[&str]) -> Vec<Item> {
+        texts.iter().map(|text| self.item(text)).collect()
+    }
+
+    pub(crate) fn new_conversation(&self) -> Conversation {
+        Conversation {
+            id: ConversationId::from_uuid(self.ids.next_id()),
+            title: None,
+            metadata: Metadata::default(),
+            archived: false,
+            created_at: NOW,
+            updated_at: NOW,
+        }
+    }
+
+    /// A conversation with these messages.
+    pub(crate) async fn conversation_of(&self, items: Vec<Item>) -> ConversationId {
+        let conversation = self.new_conversation();
+        let id = conversation.id;
+        self.store.create_conversation(&self.scope, conversation, items, None).await.unwrap();
+        id
+    }
+
+    pub(crate) async fn append(
+        &self,
+        conversation: ConversationId,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        let items = vec![self.item(text)];
+        self.store.append_items(&self.scope, conversation, items, NOW, None).await
+    }
+
+    pub(crate) fn response(&self) -> Response {
+        Response {
+            id: ResponseId::from_uuid(self.ids.next_id()),
+            conversation: None,
+            previous: None,
+            model: "echo".to_owned(),
+            settings: Settings::default(),
+            metadata: Metadata::default(),
+            background: false,
+            status: Status::InProgress,
+            usage: None,
+            created_at: NOW,
+            completed_at: None,
+        }
+    }
+
+    /// A turn that has yet to begin.
+    pub(crate) fn turn(&self, home: TurnHome, text: &str, once: Option<Once>) -> BeginTurn {
+        BeginTurn {
+            response: self.response(),
+            hidden: false,
+            home,
+            input: vec![self.item(text)],
+            receipt: RawJson::from_checked("{}"),
+            lease: HOUR,
+            once,
+        }
+    }
+
+    /// Begins a turn and returns its response.
+    pub(crate) async fn begin(&self, home: TurnHome, text: &str) -> Result<Response, StoreError> {
+        let turn = self.turn(home, text, None);
+        let response = turn.response.clone();
+        self.store.begin_turn(&self.scope, turn).await.map(|()| response)
+    }
+
+    /// Ends a turn with one message and returns that message's id. Its events are kept.
+    pub(crate) async fn finish(
+        &self,
+        response: Response,
+        text: &str,
+    ) -> Result<ItemId, StoreError> {
+        let item = self.item(text);
+        let leaf = item.id;
+        let response = Response { status: Status::Completed, completed_at: Some(NOW), ..response };
+        let turn = FinishTurn {
+            response,
+            output: vec![item],
+            last_sequence: 9,
+            log: vec![run(1)],
+            keep_log: HOUR,
+        };
+        self.store.finish_turn(&self.scope, turn).await.map(|()| leaf)
+    }
+
+    /// A sign of life with an event.
+    pub(crate) fn sign(&self, response: ResponseId, sequence: u64) -> Checkpoint {
+        let log = Some(run(sequence));
+        Checkpoint { scope: self.scope.clone(), response, at_work: true, log }
+    }
+
+    /// The texts of the active branch, oldest first.
+    pub(crate) async fn texts(&self, conversation: ConversationId) -> Vec<String> {
+        let mut texts = Vec::new();
+        let mut page = page(None, Order::Ascending);
+        loop {
+            let read = self.store.items(&self.scope, conversation, page).await.unwrap();
+            for stored in &read.entries {
+                texts.push(stored.item.content.texts().concat());
+            }
+            if !read.has_more {
+                return texts;
+            }
+            page.after = read.entries.last().map(|stored| stored.item.id);
+        }
+    }
+}
+
+fn scope(tenant: &str, user: &str) -> Scope {
+    Scope { tenant: TenantId::new(tenant).unwrap(), user: UserId::new(user).unwrap() }
+}
+
+/// A run of one event.
+fn run(sequence: u64) -> CheckpointLog {
+    let event = Event { sequence, kind: EventKind::InProgress };
+    let events = json::encode_events([&event]);
+    CheckpointLog { first: sequence, last: sequence, events }
+}
+
+pub(crate) fn page<Id>(after: Option<Id>, order: Order) -> PageRequest<Id> {
+    PageRequest { after, order, limit: PageLimit::DEFAULT }
+}
+
+/// In this conversation, at the end of its active branch.
+pub(crate) fn at_leaf(id: ConversationId, leaf: Option<ItemId>) -> TurnHome {
+    TurnHome::Existing { id, place: Place::Leaf(leaf) }
+}
