@@ -66,6 +66,10 @@ macro_rules! store_conformance {
     (@exports () $($scenario:ident)+) => {
         pub use scenarios::{$($scenario,)+};
     };
+    // Hands the list to another macro, which has something else to do with every scenario.
+    (@with ($callback:ident) $($scenario:ident)+) => {
+        $callback! { $($scenario)+ }
+    };
     (@each $use:ident $arguments:tt) => {
         $crate::store_conformance!(@$use $arguments
             a_conversation_does_not_exist_for_a_stranger

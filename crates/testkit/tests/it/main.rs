@@ -4,4 +4,5 @@ mod memory_store;
 #[cfg(unix)]
 mod postgres;
 mod scripted_provider;
+mod seen_to_fail;
 mod streams;

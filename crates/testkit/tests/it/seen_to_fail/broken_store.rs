@@ -1,0 +1,712 @@
+//! A store with one deliberate fault.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use loquat_domain::{
+    Branch, Conversation, ConversationId, Fingerprint, Item, ItemContent, ItemId, Message, Page,
+    PageRequest, RawJson, ResponseId, Role, Scope, Settings, Status, StoredItem, TenantId,
+    Timestamp, UserId,
+};
+use loquat_store::{
+    Archived, BeginTurn, Checkpoint, CheckpointLog, ConversationPatch, ConversationStore, Earlier,
+    EventLog, FinishTurn, Head, History, HistoryStart, Interrupted, Interruption, Once, Place,
+    StaleTurn, StoreError, StoredResponse, TurnHome, TurnStore, Upkeep,
+};
+use loquat_testkit::MemoryStore;
+
+/// What is wrong with a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Takes the answer of no for a yes: `Conflict` is success.
+    AcceptsConflicts,
+    /// `NotFound` is success where nothing is returned.
+    AcceptsWhatIsGone,
+    /// Any branch is as good as one that is not there.
+    ActivatesAnything,
+    /// Activating is always a change.
+    ActivatesLoudly,
+    ActivatesNothing,
+    /// Nobody is in the way, and `Place::Leaf` is wherever the leaf is by now.
+    ChecksNeitherLockNorLeaf,
+    DeletesNothing,
+    /// A response takes along all others of its conversation.
+    DeletesWholeChains,
+    DropsEvents,
+    DropsLateAnswers,
+    EndsNothing,
+    EstimatesAllUsage,
+    FiltersCursors,
+    /// What is not there is read as if it were empty.
+    FindsNothingEmpty,
+    /// Where no run begins, the one before is read.
+    FindsTheRunBefore,
+    /// Of runs with the same beginning the first counts.
+    FirstRunCounts,
+    ForgetsAllAtOnce,
+    ForgetsFingerprints,
+    ForgetsKinds,
+    ForgetsLinks,
+    ForgetsLogsAtOnce,
+    ForgetsNothing,
+    ForgetsSettings,
+    ForgetsTenants,
+    ForgetsTitles,
+    ForgetsTokens,
+    ForgetsTooMuch,
+    ForgetsUsers,
+    /// Every turn goes on with the active branch.
+    ForksNothing,
+    HearsNoEnds,
+    HearsNoStops,
+    HidesEveryTurn,
+    HidesNoTurn,
+    HistoriesEndAtTheActiveLeaf,
+    IgnoresBudgets,
+    IgnoresKeys,
+    IgnoresMost,
+    IgnoresSigns,
+    KeepsLogsForAnHour,
+    KeysComeLast,
+    LeapsGaps,
+    ListsImplicitConversations,
+    ListsNoTurn,
+    ListsOnlyTheActiveBranch,
+    LocksNothing,
+    LooksItemsUpAnywhere,
+    NarrowsBudgets,
+    NeverAtWork,
+    NeverMore,
+    NeverReachesTheRoot,
+    NothingIsStale,
+    NothingRuns,
+    PositionsStandStill,
+    RemembersFailures,
+    /// A late sign of life counts.
+    RevivesTurns,
+    ReversesItems,
+    ReversesPages,
+    RoundsTimes,
+    SaysAllIsWell,
+    ServesOneTurn,
+    SharesRoutes,
+    ShowsArchived,
+    ShowsInputAsOutput,
+    SizesArePositions,
+    SkipsAtPages,
+    SortsById,
+    StaleNewestFirst,
+    StartsOver,
+    StopsWhatHasEnded,
+    TidiesReceipts,
+    TrimsTexts,
+    Unreachable,
+    UpdatesEverything,
+}
+
+use Fault::*;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A [`MemoryStore`] with a fault.
+pub(super) struct BrokenStore {
+    inner: MemoryStore,
+    fault: Fault,
+    seen: Mutex<Seen>,
+}
+
+/// What some faults need to know.
+#[derive(Default)]
+struct Seen {
+    conversations: HashSet<ConversationId>,
+    responses: HashSet<ResponseId>,
+    runs: HashSet<(ResponseId, u64)>,
+    ends_of_runs: HashMap<ResponseId, u64>,
+    revived: HashMap<ResponseId, Vec<CheckpointLog>>,
+    forgotten: bool,
+}
+
+impl BrokenStore {
+    pub(super) fn with(fault: Fault) -> Self {
+        Self { inner: MemoryStore::default(), fault, seen: Mutex::default() }
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scope(&self, scope: &Scope) -> Scope {
+        let mut scope = scope.clone();
+        if self.has(ForgetsTenants) {
+            scope.tenant = TenantId::new("everybody").unwrap_or(scope.tenant);
+        }
+        if self.has(ForgetsUsers) {
+            scope.user = UserId::new("somebody").unwrap_or(scope.user);
+        }
+        scope
+    }
+
+    fn items(&self, mut items: Vec<Item>) -> Vec<Item> {
+        if self.has(ReversesItems) {
+            items.reverse();
+        }
+        for item in &mut items {
+            match (self.fault, &mut item.content) {
+                (ForgetsLinks, _) => item.response = None,
+                (ForgetsTokens, _) => item.tokens = 1,
+                (RoundsTimes, _) => item.created_at = rounded(item.created_at),
+                (TrimsTexts, ItemContent::Message(message)) => {
+                    let text = message.parts.iter().map(|part| format!("{part:?}"));
+                    let text: String = text.collect();
+                    *message = Message::text(message.role, text.trim());
+                }
+                (ForgetsKinds, content) => {
+                    *content = ItemContent::Message(Message::text(Role::User, "said"));
+                }
+                _ => {}
+            }
+        }
+        items
+    }
+
+    fn once(&self, once: Option<Once>) -> Option<Once> {
+        let mut once = once.filter(|_| !self.has(IgnoresKeys))?;
+        if self.has(SharesRoutes) {
+            once.route = "/";
+        }
+        if self.has(ForgetsNothing) {
+            once.keep = HOUR;
+        }
+        Some(once)
+    }
+
+    fn earlier(&self, earlier: Earlier, asked: Option<&Once>) -> Earlier {
+        let said: Option<Fingerprint> = asked.map(|once| once.fingerprint);
+        match said {
+            Some(fingerprint) if self.has(ForgetsFingerprints) => {
+                Earlier { fingerprint, ..earlier }
+            }
+            _ => earlier,
+        }
+    }
+
+    fn page<T>(
+        &self,
+        page: Result<Page<T>, StoreError>,
+        follows: bool,
+    ) -> Result<Page<T>, StoreError> {
+        let mut page = page?;
+        match self.fault {
+            ReversesPages => page.entries.reverse(),
+            SkipsAtPages if follows && !page.entries.is_empty() => drop(page.entries.remove(0)),
+            NeverMore => page.has_more = false,
+            _ => {}
+        }
+        Ok(page)
+    }
+
+    /// What a write comes to.
+    async fn written(
+        &self,
+        scope: &Scope,
+        home: Option<ConversationId>,
+        once: Option<&Once>,
+        mut result: Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if let (KeysComeLast, Err(StoreError::Done(_)), Some(home)) = (self.fault, &result, home) {
+            match self.inner.history(scope, HistoryStart::Item(home, None), 0).await {
+                Ok(history) if history.head.running => return Err(StoreError::Locked),
+                Ok(_) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let somewhere = self.seen().conversations.iter().next().copied();
+        match result {
+            Err(StoreError::Done(earlier)) => {
+                result = Err(StoreError::Done(self.earlier(earlier, once)));
+            }
+            Err(_) if self.has(RemembersFailures) => {
+                let id = somewhere.unwrap_or(ConversationId::from_uuid(uuid::Uuid::nil()));
+                let now = Timestamp::from_micros(0);
+                let _ = self.inner.append_items(scope, id, vec![], now, once.cloned()).await;
+            }
+            _ => {}
+        }
+        match result {
+            Err(StoreError::Conflict) if self.has(AcceptsConflicts) => Ok(()),
+            Err(StoreError::NotFound) if self.has(AcceptsWhatIsGone) => Ok(()),
+            result => result,
+        }
+    }
+
+    async fn leaf(&self, scope: &Scope, id: ConversationId) -> Option<Option<ItemId>> {
+        let start = HistoryStart::Conversation(id);
+        Some(self.inner.history(scope, start, 0).await.ok()?.head.leaf)
+    }
+
+    fn stored(&self, mut stored: StoredItem) -> StoredItem {
+        if self.has(PositionsStandStill) {
+            stored.position = 0;
+        }
+        stored
+    }
+
+    async fn branch(&self, scope: &Scope, id: ConversationId, mut branch: Branch) -> Branch {
+        if self.has(SizesArePositions)
+            && let Ok(leaf) = self.inner.item(scope, id, branch.leaf).await
+        {
+            branch.size = u64::try_from(leaf.position).unwrap_or(0) + 1;
+        }
+        branch
+    }
+
+    /// A run of events as it is kept, if it is.
+    fn run(&self, response: ResponseId, mut run: CheckpointLog) -> Option<CheckpointLog> {
+        let mut seen = self.seen();
+        let next = seen.ends_of_runs.get(&response).map_or(0, |last| last + 1);
+        seen.ends_of_runs.insert(response, run.last);
+        let is_new = seen.runs.insert((response, run.first));
+        if self.has(LeapsGaps) {
+            run.first = next;
+        }
+        let is_kept = !self.has(DropsEvents) && (is_new || !self.has(FirstRunCounts));
+        is_kept.then_some(run)
+    }
+}
+
+fn rounded(time: Timestamp) -> Timestamp {
+    Timestamp::from_micros(time.as_micros() / 1_000 * 1_000)
+}
+
+#[async_trait]
+impl ConversationStore for BrokenStore {
+    async fn create_conversation(
+        &self,
+        scope: &Scope,
+        mut conversation: Conversation,
+        items: Vec<Item>,
+        once: Option<Once>,
+    ) -> Result<(), StoreError> {
+        let (scope, once) = (&self.scope(scope), self.once(once));
+        if self.has(ForgetsTitles) {
+            conversation.title = None;
+        }
+        let id = conversation.id;
+        let made =
+            self.inner.create_conversation(scope, conversation, self.items(items), once.clone());
+        let made = made.await;
+        if made.is_ok() {
+            self.seen().conversations.insert(id);
+        }
+        self.written(scope, None, once.as_ref(), made).await
+    }
+
+    async fn conversation(
+        &self,
+        scope: &Scope,
+        id: ConversationId,
+    ) -> Result<Conversation, StoreError> {
+        self.inner.conversation(&self.scope(scope), id).await
+    }
+
+    async fn conversations(
+        &self,
+        scope: &Scope,
+        archived: Archived,
+        page: PageRequest<ConversationId>,
+    ) -> Result<Page<Conversation>, StoreError> {
+        let scope = &self.scope(scope);
+        let archived = if self.has(ShowsArchived) { Archived::Both } else { archived };
+        if let (FiltersCursors, Archived::Without, Some(cursor)) =
+            (self.fault, archived, page.after)
+            && self.inner.conversation(scope, cursor).await?.archived
+        {
+            return Err(StoreError::CursorNotFound);
+        }
+        let mut read = self.inner.conversations(scope, archived, page).await;
+        if matches!(read, Err(StoreError::CursorNotFound)) && self.has(StartsOver) {
+            let page = PageRequest { after: None, ..page };
+            read = self.inner.conversations(scope, archived, page).await;
+        }
+        let mut read = self.page(read, page.after.is_some())?;
+        if self.has(SortsById) {
+            read.entries.sort_by_key(|conversation| conversation.id);
+        }
+        Ok(read)
+    }
+
+    async fn update_conversation(
+        &self,
+        scope: &Scope,
+        id: ConversationId,
+        mut patch: ConversationPatch,
+        now: Timestamp,
+    ) -> Result<Conversation, StoreError> {
+        if self.has(UpdatesEverything) {
+            patch.archived.get_or_insert(false);
+        }
+        self.inner.update_conversation(&self.scope(scope), id, patch, now).await
+    }
+
+    async fn delete_conversation(
+        &self,
+        scope: &Scope,
+        id: ConversationId,
+    ) -> Result<(), StoreError> {
+        if self.has(DeletesNothing) {
+            return Ok(());
+        }
+        self.inner.delete_conversation(&self.scope(scope), id).await
+    }
+
+    async fn items(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        page: PageRequest<ItemId>,
+    ) -> Result<Page<StoredItem>, StoreError> {
+        let scope = &self.scope(scope);
+        let mut read = self.inner.items(scope, conversation, page).await;
+        if matches!(read, Err(StoreError::CursorNotFound)) && self.has(StartsOver) {
+            let page = PageRequest { after: None, ..page };
+            read = self.inner.items(scope, conversation, page).await;
+        }
+        let Page { entries, has_more } = self.page(read, page.after.is_some())?;
+        Ok(Page { entries: entries.into_iter().map(|it| self.stored(it)).collect(), has_more })
+    }
+
+    async fn item(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        item: ItemId,
+    ) -> Result<StoredItem, StoreError> {
+        let scope = &self.scope(scope);
+        let homes = if self.has(LooksItemsUpAnywhere) {
+            self.seen().conversations.iter().copied().collect()
+        } else {
+            vec![conversation]
+        };
+        for home in homes {
+            if let Ok(stored) = self.inner.item(scope, home, item).await {
+                return Ok(self.stored(stored));
+            }
+        }
+        Err(StoreError::NotFound)
+    }
+
+    async fn append_items(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        items: Vec<Item>,
+        now: Timestamp,
+        once: Option<Once>,
+    ) -> Result<(), StoreError> {
+        let (scope, once, items) = (&self.scope(scope), self.once(once), self.items(items));
+        let appended = self.inner.append_items(scope, conversation, items, now, once.clone()).await;
+        self.written(scope, Some(conversation), once.as_ref(), appended).await
+    }
+
+    async fn delete_item(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        item: ItemId,
+        now: Timestamp,
+    ) -> Result<Conversation, StoreError> {
+        let scope = &self.scope(scope);
+        if self.has(DeletesNothing) {
+            return self.inner.conversation(scope, conversation).await;
+        }
+        self.inner.delete_item(scope, conversation, item, now).await
+    }
+
+    async fn branches(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        page: PageRequest<ItemId>,
+    ) -> Result<Page<Branch>, StoreError> {
+        let scope = &self.scope(scope);
+        let mut read = self.inner.branches(scope, conversation, page).await;
+        if matches!(read, Err(StoreError::CursorNotFound)) && self.has(StartsOver) {
+            let page = PageRequest { after: None, ..page };
+            read = self.inner.branches(scope, conversation, page).await;
+        }
+        let mut read = self.page(read, page.after.is_some())?;
+        read.entries.retain(|branch| branch.active || !self.has(ListsOnlyTheActiveBranch));
+        for branch in &mut read.entries {
+            *branch = self.branch(scope, conversation, *branch).await;
+        }
+        Ok(read)
+    }
+
+    async fn activate_branch(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        leaf: ItemId,
+        now: Timestamp,
+    ) -> Result<Branch, StoreError> {
+        let scope = &self.scope(scope);
+        let before = self.leaf(scope, conversation).await.flatten();
+        let leaf = match before {
+            Some(before) if self.has(ActivatesNothing) => before,
+            _ => leaf,
+        };
+        let mut branch = self.inner.activate_branch(scope, conversation, leaf, now).await;
+        if let (ActivatesAnything, Err(StoreError::NotFound), Some(leaf)) =
+            (self.fault, &branch, before)
+        {
+            branch = self.inner.activate_branch(scope, conversation, leaf, now).await;
+        }
+        if self.has(ActivatesLoudly) {
+            let patch = ConversationPatch::default();
+            self.inner.update_conversation(scope, conversation, patch, now).await?;
+        }
+        Ok(self.branch(scope, conversation, branch?).await)
+    }
+}
+
+#[async_trait]
+impl TurnStore for BrokenStore {
+    async fn history(
+        &self,
+        scope: &Scope,
+        mut start: HistoryStart,
+        token_budget: u64,
+    ) -> Result<History, StoreError> {
+        let scope = &self.scope(scope);
+        let token_budget = match self.fault {
+            IgnoresBudgets => u64::MAX,
+            NarrowsBudgets => token_budget & u64::from(u32::MAX),
+            _ => token_budget,
+        };
+        if self.has(HistoriesEndAtTheActiveLeaf) {
+            let head = self.inner.history(scope, start, 0).await?.head;
+            if head.listed {
+                start = HistoryStart::Conversation(head.conversation);
+            }
+        }
+        let mut history = match self.inner.history(scope, start, token_budget).await {
+            Err(StoreError::NotFound) if self.has(FindsNothingEmpty) => {
+                let conversation = ConversationId::from_uuid(uuid::Uuid::nil());
+                let head = Head { conversation, listed: true, leaf: None, running: false };
+                History { head, items: vec![], reached_root: true }
+            }
+            history => history?,
+        };
+        history.head.running &= !self.has(NothingRuns);
+        history.reached_root &= !self.has(NeverReachesTheRoot);
+        Ok(history)
+    }
+
+    async fn begin_turn(&self, scope: &Scope, mut turn: BeginTurn) -> Result<(), StoreError> {
+        let scope = &self.scope(scope);
+        turn.once = self.once(turn.once);
+        turn.input = self.items(turn.input);
+        match self.fault {
+            ForgetsLinks => turn.response.previous = None,
+            ForgetsSettings => turn.response.settings = Settings::default(),
+            HidesEveryTurn => turn.hidden = true,
+            HidesNoTurn => turn.hidden = false,
+            LocksNothing | ChecksNeitherLockNorLeaf => turn.lease = Duration::ZERO,
+            RoundsTimes => turn.response.created_at = rounded(turn.response.created_at),
+            TidiesReceipts => turn.receipt = RawJson::from_checked("{}"),
+            _ => {}
+        }
+        match &mut turn.home {
+            TurnHome::New { listed, .. } => {
+                *listed |= self.has(ListsImplicitConversations);
+                *listed &= !self.has(ListsNoTurn);
+            }
+            TurnHome::Existing { id, place } => {
+                let is_leaf = matches!(place, Place::Leaf(_));
+                if self.has(ForksNothing) || self.has(ChecksNeitherLockNorLeaf) && is_leaf {
+                    let leaf = self.leaf(scope, *id).await;
+                    *place = leaf.map_or(*place, Place::Leaf);
+                }
+            }
+        }
+        let home = match &turn.home {
+            TurnHome::New { .. } => None,
+            TurnHome::Existing { id, .. } => Some(*id),
+        };
+        let once = turn.once.clone();
+        self.seen().responses.insert(turn.response.id);
+        let begun = self.inner.begin_turn(scope, turn).await;
+        self.written(scope, home, once.as_ref(), begun).await
+    }
+
+    async fn earlier(&self, scope: &Scope, once: &Once) -> Result<Option<Earlier>, StoreError> {
+        let Some(asked) = self.once(Some(once.clone())) else { return Ok(None) };
+        let earlier = self.inner.earlier(&self.scope(scope), &asked).await?;
+        Ok(earlier.map(|earlier| self.earlier(earlier, Some(once))))
+    }
+
+    async fn checkpoint(
+        &self,
+        mut batch: Vec<Checkpoint>,
+        mut lease: Duration,
+    ) -> Result<Vec<Interrupted>, StoreError> {
+        match self.fault {
+            IgnoresSigns => batch.clear(),
+            ServesOneTurn => batch.truncate(1),
+            LocksNothing => lease = Duration::ZERO,
+            _ => {}
+        }
+        for sign in &mut batch {
+            sign.scope = self.scope(&sign.scope);
+            sign.at_work &= !self.has(NeverAtWork);
+            sign.log = sign.log.take().and_then(|run| self.run(sign.response, run));
+        }
+        let mut told = self.inner.checkpoint(batch.clone(), lease).await?;
+        if self.has(RevivesTurns) {
+            let mut seen = self.seen();
+            for gone in told.iter().filter(|told| told.why == Interruption::Gone) {
+                let late = batch.iter().filter(|sign| sign.response == gone.response);
+                let late = late.filter_map(|sign| sign.log.clone());
+                seen.revived.entry(gone.response).or_default().extend(late);
+            }
+        }
+        told.retain(|told| match told.why {
+            Interruption::Gone => !self.has(HearsNoEnds),
+            Interruption::Stopped => !self.has(HearsNoStops),
+        });
+        Ok(told)
+    }
+
+    async fn finish_turn(&self, scope: &Scope, mut turn: FinishTurn) -> Result<(), StoreError> {
+        let scope = &self.scope(scope);
+        let id = turn.response.id;
+        turn.output = self.items(turn.output);
+        turn.log = turn.log.into_iter().filter_map(|run| self.run(id, run)).collect();
+        match self.fault {
+            EndsNothing => return Ok(()),
+            ForgetsLogsAtOnce => turn.keep_log = Duration::ZERO,
+            KeepsLogsForAnHour => turn.keep_log = HOUR,
+            DropsLateAnswers => {
+                let head = self.inner.history(scope, HistoryStart::Response(id), 0).await?.head;
+                let leaf = self.leaf(scope, head.conversation).await;
+                if leaf.is_some_and(|leaf| leaf != head.leaf) {
+                    turn.output.clear();
+                }
+            }
+            _ => {}
+        }
+        let ended = self.inner.finish_turn(scope, turn).await;
+        self.written(scope, None, None, ended).await
+    }
+
+    async fn response(&self, scope: &Scope, id: ResponseId) -> Result<StoredResponse, StoreError> {
+        let scope = &self.scope(scope);
+        let mut stored = self.inner.response(scope, id).await?;
+        let response = &mut stored.response;
+        match self.fault {
+            EstimatesAllUsage => {
+                if let Some(usage) = &mut response.usage {
+                    usage.estimated = true;
+                }
+            }
+            SaysAllIsWell if response.status.is_terminal() => response.status = Status::Completed,
+            RevivesTurns if self.seen().revived.contains_key(&id) => {
+                response.status = Status::InProgress;
+            }
+            ShowsInputAsOutput => {
+                let history = self.inner.history(scope, HistoryStart::Response(id), u64::MAX);
+                let items = history.await?.items.into_iter().map(|stored| stored.item);
+                stored.output = items.collect();
+            }
+            _ => {}
+        }
+        Ok(stored)
+    }
+
+    async fn events(
+        &self,
+        scope: &Scope,
+        id: ResponseId,
+        mut from: u64,
+        most: u32,
+    ) -> Result<EventLog, StoreError> {
+        let scope = &self.scope(scope);
+        let most = if self.has(IgnoresMost) { u32::MAX } else { most };
+        let mut log = match self.inner.events(scope, id, from, most).await {
+            Err(StoreError::NotFound) if self.has(FindsNothingEmpty) => {
+                EventLog { runs: vec![], end: None }
+            }
+            log => log?,
+        };
+        while log.runs.is_empty() && (1..100).contains(&from) && self.has(FindsTheRunBefore) {
+            from -= 1;
+            log = self.inner.events(scope, id, from, most).await?;
+        }
+        let seen = self.seen();
+        log.runs.extend(seen.revived.get(&id).into_iter().flatten().cloned());
+        if let Some(end) = log.end.as_mut().filter(|_| seen.forgotten) {
+            end.kept = false;
+        }
+        Ok(log)
+    }
+
+    async fn request_stop(&self, scope: &Scope, id: ResponseId) -> Result<bool, StoreError> {
+        let stopped = self.inner.request_stop(&self.scope(scope), id).await?;
+        Ok(stopped || self.has(StopsWhatHasEnded))
+    }
+
+    async fn delete_response(&self, scope: &Scope, id: ResponseId) -> Result<(), StoreError> {
+        let scope = &self.scope(scope);
+        if self.has(DeletesNothing) {
+            return Ok(());
+        }
+        if self.has(DeletesWholeChains) {
+            let home = async |id| {
+                let history = self.inner.history(scope, HistoryStart::Response(id), 0).await;
+                history.ok().map(|history| history.head.conversation)
+            };
+            let (here, responses) = (home(id).await, self.seen().responses.clone());
+            for other in responses.into_iter().filter(|other| *other != id) {
+                if home(other).await == here {
+                    let _ = self.inner.delete_response(scope, other).await;
+                }
+            }
+        }
+        let deleted = self.inner.delete_response(scope, id).await;
+        self.written(scope, None, None, deleted).await
+    }
+}
+
+#[async_trait]
+impl Upkeep for BrokenStore {
+    async fn stale_turns(&self, limit: u32) -> Result<Vec<StaleTurn>, StoreError> {
+        let mut stale = self.inner.stale_turns(limit).await?;
+        match self.fault {
+            NothingIsStale => stale.clear(),
+            StaleNewestFirst => stale.reverse(),
+            _ => {}
+        }
+        Ok(stale)
+    }
+
+    async fn forget_expired(&self, limit: u32) -> Result<u32, StoreError> {
+        self.seen().forgotten = self.has(ForgetsTooMuch);
+        let limit = if self.has(ForgetsAllAtOnce) { u32::MAX } else { limit };
+        self.inner.forget_expired(limit).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        if self.has(Unreachable) {
+            return Err(StoreError::Unavailable("down".into()));
+        }
+        self.inner.ping().await
+    }
+}
