@@ -97,7 +97,13 @@ pub(crate) struct ChatLine {
 pub(crate) struct IdempotencyKeyHeader {
     /// A name of the caller's own for this request, 1 to 255 printable ASCII characters without
     /// spaces. Whatever comes with the same name again within 24 h is not done again.
-    #[param(rename = "Idempotency-Key", required = false, min_length = 1, max_length = 255)]
+    #[param(
+        rename = "Idempotency-Key",
+        value_type = String,
+        required = false,
+        min_length = 1,
+        max_length = 255,
+    )]
     idempotency_key: Option<String>,
 }
 

@@ -94,10 +94,10 @@ async fn whoever_asks_again_too_early_can_follow_the_first_answer() {
     let again = post(&stage, "/v1/responses", "k", &body).await;
     again.error(409, "idempotency_in_progress");
     assert_eq!(again.header("x-response-id"), Some(id.as_str()));
-    let followed = format!("/v1/responses/{id}?stream=true");
+    let place = format!("/v1/responses/{id}?stream=true");
     let message = again.json()["error"]["message"].as_str().unwrap().to_owned();
-    assert!(message.contains(&format!("GET {followed}")), "{message}");
-    let mut follower = stage.open(request(Method::GET, ANNA, &followed)).await;
+    assert!(message.contains(&format!("GET {place}")), "{message}");
+    let mut follower = stage.open(request(Method::GET, ANNA, &place)).await;
     follower.until("Once ").await;
     go_on.cancel();
     let first = first.whole().await;
