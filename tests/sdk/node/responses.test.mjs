@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
-import { NotFoundError } from "openai";
+import { APIError, NotFoundError } from "openai";
 
-import { ENDLESS, all, owner as client } from "./server_under_test.mjs";
+import { ENDLESS, all, owner as client, stranger } from "./server_under_test.mjs";
 
 test("an answer comes whole with its usage", async () => {
   const response = await client.responses.create({
@@ -119,6 +121,120 @@ test("a client that aborts its stream cancels the response", async () => {
   const ended = await client.responses.retrieve(id);
   assert.equal(ended.status, "cancelled");
   assert.ok(ENDLESS.startsWith(ended.output_text) && ended.output_text.length > 0);
+});
+
+test("an answer is told again after each of its events", async () => {
+  const first = await all(
+    await client.responses.create({ model: "echo", input: "One two three", stream: true }),
+  );
+  const { id } = first[0].response;
+  assert.deepEqual(await all(await client.responses.retrieve(id, { stream: true })), first);
+  for (const had of first.keys()) {
+    const rest = await client.responses.retrieve(id, { stream: true, starting_after: had });
+    assert.deepEqual(await all(rest), first.slice(had + 1));
+  }
+});
+
+test("the stream helper takes up an answer after an event", async () => {
+  const first = await all(
+    await client.responses.create({ model: "echo", input: "One two three", stream: true }),
+  );
+  const { id } = first[0].response;
+  const stream = client.responses.stream({ response_id: id, starting_after: 4 });
+  const numbers = [];
+  stream.on("event", (event) => numbers.push(event.sequence_number));
+  const final = await stream.finalResponse();
+  assert.equal(final.output_text, "One two three");
+  assert.deepEqual(
+    numbers,
+    first.slice(5).map((event) => event.sequence_number),
+  );
+});
+
+test("a stream in the background is left and taken up again", async () => {
+  const stream = await client.responses.create({
+    model: "slow",
+    input: "One two three",
+    background: true,
+    stream: true,
+  });
+  const events = [];
+  for await (const event of stream) {
+    events.push(event);
+    if (event.type === "response.output_text.delta") {
+      break; // The SDK aborts the request.
+    }
+  }
+  const rest = await client.responses.retrieve(events[0].response.id, {
+    stream: true,
+    starting_after: events.at(-1).sequence_number,
+  });
+  events.push(...(await all(rest)));
+  assert.deepEqual(
+    events.map((event) => event.sequence_number),
+    [...events.keys()],
+  );
+  assert.deepEqual(
+    events.slice(0, 3).map((event) => event.type),
+    ["response.created", "response.queued", "response.in_progress"],
+  );
+  assert.equal(events.at(-1).type, "response.completed");
+  const pieces = events.filter((event) => event.type === "response.output_text.delta");
+  assert.equal(pieces.map((event) => event.delta).join(""), "One two three");
+});
+
+test("an answer in the background is asked for until it has ended", async () => {
+  let response = await client.responses.create({
+    model: "slow",
+    input: "One two three",
+    background: true,
+  });
+  assert.equal(response.status, "queued");
+  assert.equal(response.background, true);
+  const deadline = Date.now() + 20_000;
+  while (["queued", "in_progress"].includes(response.status)) {
+    assert.ok(Date.now() < deadline);
+    await setTimeout(50);
+    response = await client.responses.retrieve(response.id);
+  }
+  assert.equal(response.status, "completed");
+  assert.equal(response.output_text, "One two three");
+});
+
+test("nobody else follows an answer", async () => {
+  const { id } = await client.responses.create({ model: "echo", input: "Mine" });
+  await assert.rejects(stranger.responses.retrieve(id, { stream: true }), NotFoundError);
+});
+
+test("a request that is repeated is done once", async () => {
+  const headers = { "Idempotency-Key": randomUUID() };
+  const body = { model: "echo", input: "Only once" };
+  const first = await client.responses.create(body, { headers });
+  assert.deepEqual(await client.responses.create(body, { headers }), first);
+  await assert.rejects(
+    client.responses.create({ ...body, input: "Other" }, { headers }),
+    (error) =>
+      error instanceof APIError && error.status === 422 && error.code === "idempotency_key_reused",
+  );
+});
+
+test("whoever repeats a request too early follows the first answer", async () => {
+  const headers = { "Idempotency-Key": randomUUID() };
+  const body = { model: "slow", input: "One two three", stream: true };
+  const events = [];
+  let followed;
+  for await (const event of await client.responses.create(body, { headers })) {
+    events.push(event);
+    if (event.type === "response.created") {
+      const refused = await client.responses.create(body, { headers }).catch((error) => error);
+      assert.equal(refused.status, 409);
+      const id = refused.headers.get("x-response-id");
+      assert.equal(id, event.response.id);
+      followed = await client.responses.retrieve(id, { stream: true });
+    }
+  }
+  assert.deepEqual(await all(followed), events);
+  assert.deepEqual(await all(await client.responses.create(body, { headers })), events);
 });
 
 test("a response continues an earlier one", async () => {
