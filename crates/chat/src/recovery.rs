@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Weak, time::Duration};
 
 use futures::FutureExt as _;
 use loquat_context::TokenCounter as _;
-use loquat_domain::{IncompleteReason, ItemStatus, Response, Status, Usage};
+use loquat_domain::{EventKind, IncompleteReason, ItemStatus, Response, Status, Usage};
 use loquat_store::{CheckpointLog, FinishTurn, StaleTurn, StoreError, json::EventEncoder};
 
 use crate::{service::Inner, transcript::Transcript};
@@ -70,6 +70,13 @@ fn end_of(inner: &Inner, turn: StaleTurn) -> FinishTurn {
     let mut transcript = Transcript::replay(response.id, response.created_at, turn.events);
     let mut closing = EventEncoder::default();
     let mut next = emitted;
+    // One that died before its first checkpoint has not even begun, and no stream may end so.
+    let begun = if response.background { EventKind::Queued } else { EventKind::InProgress };
+    let beginning = [EventKind::Created, begun].into_iter();
+    for kind in beginning.skip(usize::try_from(emitted).unwrap_or(usize::MAX)) {
+        closing.push(&kind);
+        next += 1;
+    }
     transcript.close(ItemStatus::Incomplete, &inner.tools(), &mut |kind| {
         closing.push(&kind);
         next += 1;

@@ -4,7 +4,7 @@ use std::sync::{
 };
 
 use loquat_domain::{Event, EventKind, ItemId, ItemStart, StreamKind};
-use loquat_store::MockTurnStore;
+use loquat_store::{MockTurnStore, json::EventDecoder};
 use mockall::Sequence;
 
 use super::*;
@@ -43,6 +43,29 @@ async fn a_stale_turn_ends_once_with_what_it_had_said() {
                 // Five events were checkpointed; the three that close the item follow them.
                 && end.log.iter().map(|run| (run.first, run.last)).eq([(5, 7)])
                 && end.last_sequence == 5 + 3
+        })
+        .times(1)
+        .returning(|_, _| Ok(()));
+    let service = service_with(turns, upkeep);
+    tokio::time::sleep(PAUSE * 3).await;
+    drop(service);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_died_before_its_first_checkpoint_begins_before_it_ends() {
+    let stale = StaleTurn { scope: scope(), response: response(), events: Vec::new() };
+    let mut upkeep = nothing_over();
+    upkeep.expect_stale_turns().times(1).return_once(move |_| Ok(vec![stale]));
+    upkeep.expect_stale_turns().returning(|_| Ok(Vec::new()));
+    let mut turns = MockTurnStore::new();
+    turns
+        .expect_finish_turn()
+        .withf(|_, end| {
+            let [run] = &end.log[..] else { return false };
+            let events = EventDecoder::new().push(&run.events).unwrap();
+            let kinds: Vec<_> = events.into_iter().map(|event| event.kind).collect();
+            kinds == [EventKind::Created, EventKind::InProgress]
+                && (run.first, run.last, end.last_sequence) == (0, 1, 2)
         })
         .times(1)
         .returning(|_, _| Ok(()));
