@@ -37,6 +37,10 @@ async fn write(inner: &Inner) {
     let mut batch = Vec::new();
     let mut saved = Vec::new();
     for turn in inner.live.all().into_iter().filter(|turn| turn.trace.is_stored()) {
+        // The store does not know it yet and would say that it is gone.
+        if !turn.log.has_begun() {
+            continue;
+        }
         let log = turn.log.unsaved(limits.checkpoint_age, limits.checkpoint_bytes);
         let mut last_sign = turn.last_sign_of_life.lock().unwrap_or_else(PoisonError::into_inner);
         if log.is_none() && last_sign.elapsed() < limits.lease / SIGNS_PER_LEASE {

@@ -244,6 +244,11 @@ impl Log {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// True once there was an event. The first comes when the turn's beginning is stored.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.lock().end() > 0
+    }
+
     /// Sequence number of the last event.
     pub(crate) fn last_sequence(&self) -> u64 {
         self.lock().end().saturating_sub(1)

@@ -92,7 +92,9 @@ async fn what_could_not_be_written_is_written_in_the_next_round() {
 async fn a_silent_turn_gives_signs_of_life_within_its_lease() {
     let (turns, batches) = recording(false);
     let service = service(turns);
-    live_turn(&service, Trace::Response);
+    let turn = live_turn(&service, Trace::Response);
+    turn.log.push(EventKind::Created);
+    turn.log.stop_saving();
     let lease = service.inner.limits.lease;
     tokio::time::sleep(lease).await;
     let signs = batches.lock().unwrap().len();
@@ -110,6 +112,15 @@ async fn a_turn_that_leaves_no_trace_leaves_none_here() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_turn_whose_beginning_takes_its_time_is_not_taken_for_gone() {
+    let (turns, batches) = recording(false);
+    let service = service(turns);
+    live_turn(&service, Trace::Response);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(batches.lock().unwrap().is_empty(), "the store is asked for what it does not know");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_turn_that_was_stopped_or_deleted_elsewhere_hears_of_it_within_two_seconds() {
     for why in [Interruption::Stopped, Interruption::Gone] {
         let mut turns = MockTurnStore::new();
@@ -120,6 +131,7 @@ async fn a_turn_that_was_stopped_or_deleted_elsewhere_hears_of_it_within_two_sec
         });
         let service = service(turns);
         let turn = live_turn(&service, Trace::Response);
+        turn.log.push(EventKind::Created);
         let heard = tokio::time::timeout(Duration::from_secs(2), turn.stop.cancelled()).await;
         assert!(heard.is_ok(), "{why:?}");
     }
