@@ -214,6 +214,35 @@ async fn a_turn_that_failed_is_not_tried_again() {
     }
 }
 
+/// Whoever wants more than that asks for it in the background.
+#[tokio::test]
+async fn a_turn_whose_client_went_away_is_told_as_far_as_it_came() {
+    for background in [false, true] {
+        let go_on = CancellationToken::new();
+        let stage = Stage::with_model(halting(&go_on));
+        let body = json!({
+            "model": "scripted", "input": "x", "stream": true, "background": background,
+        });
+        let mut first = stage.open(keyed(ANNA, "/v1/responses", "k", &body)).await;
+        let id = first.response().await;
+        let had = first.until("\"delta\":\"Once \"").await;
+        drop(first);
+        if background {
+            go_on.cancel();
+        }
+        // Tells the turn to its end.
+        stage.get(ANNA, &format!("/v1/responses/{id}?stream=true")).await;
+        let again = post(&stage, "/v1/responses", "k", &body).await;
+        let stream = ResponsesStreamChecker::check(&again.body).unwrap();
+        let end = (stream.status.as_str(), stream.text.as_str());
+        let expected =
+            if background { ("completed", "Once upon.") } else { ("cancelled", "Once ") };
+        assert_eq!(end, expected);
+        assert!(again.text().starts_with(&had), "what was had is what is told");
+        assert_eq!(stage.model.calls().len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn one_format_is_asked_for_after_another() {
     let stage = Stage::new();

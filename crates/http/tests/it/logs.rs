@@ -113,6 +113,10 @@ async fn nothing_that_was_said_and_no_token_is_logged() {
     stage.post(ANNA, "/chat/stream", &json!({"message": canary})).await;
     stage.post(ANNA, "/chat/stream", &json!({"message": canary, "conversation_id": canary})).await;
     stage.post(ANNA, "/v1/conversations", &json!({"title": canary})).await;
+    for key in [canary, "canary of two words"] {
+        let keyed = request(Method::POST, ANNA, "/v1/responses").set_json(json!({"input": "x"}));
+        stage.send(keyed.insert_header(("idempotency-key", key))).await;
+    }
     stage.send(request(Method::POST, ANNA, "/v1/responses").set_payload(broken)).await;
     stage.get(ANNA, &format!("/v1/{canary}?after={canary}")).await;
     stage.get(ANNA, &format!("/{canary}")).await;
@@ -120,7 +124,7 @@ async fn nothing_that_was_said_and_no_token_is_logged() {
     stage.get(ANNA, &format!("/v1/models/{canary}")).await;
     stage.get("canary-of-the-token", "/v1/models").await;
     stage.send(request("CANARY-METHOD".parse().unwrap(), ANNA, "/v1/models")).await;
-    assert_eq!(log.requests().len(), 13);
+    assert_eq!(log.requests().len(), 15);
     let line = log.text();
     let line = line.lines().find(|line| line.to_lowercase().contains("canary"));
     assert_eq!(line, None);
