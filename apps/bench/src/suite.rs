@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use outcome::{Outcome, StepOutcome};
+use postgres::Policies;
 use processes::{Bench, Cores, Server};
 use scenarios::{SCENARIOS, Scenario, Target};
 use table::Results;
@@ -46,6 +47,9 @@ pub(crate) struct Options {
     /// Superuser's URL of a Postgres server to measure with; each scenario gets a database of its own
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
+    /// Takes row-level security off the tables, to see what it costs
+    #[arg(long, requires = "postgres")]
+    without_policies: bool,
     /// The server's core
     #[arg(long, default_value_t = 0)]
     server_core: u32,
@@ -74,7 +78,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::new(
         &options.server,
         options.work_dir.as_deref(),
-        options.postgres.as_deref(),
+        options.postgres.as_deref().map(|url| (url, options.policies())),
         cores,
     )?;
     let mut results = Results::new(&scenarios);
@@ -99,6 +103,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 impl Options {
+    fn policies(&self) -> Policies {
+        if self.without_policies { Policies::Off } else { Policies::On }
+    }
+
     fn wants(&self, scenario: &Scenario) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| scenario.name.contains(part.as_str()))
     }

@@ -17,9 +17,18 @@ const APP: &str = "loquat_app";
 /// Their password. The server is one for measuring, on this machine only.
 const PASSWORD: &str = "bench";
 
+/// Whether the tables are under row-level security, as they always are but where its cost is
+/// measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Policies {
+    On,
+    Off,
+}
+
 /// A Postgres server and a superuser's way in.
 pub(super) struct Postgres {
     admin: Config,
+    policies: Policies,
     made: AtomicU32,
 }
 
@@ -36,15 +45,15 @@ impl Postgres {
     /// # Errors
     ///
     /// When it cannot be reached.
-    pub(super) fn new(runtime: &Runtime, url: &str) -> anyhow::Result<Self> {
-        let postgres = Self { admin: url.parse()?, made: AtomicU32::new(0) };
+    pub(super) fn new(runtime: &Runtime, url: &str, policies: Policies) -> anyhow::Result<Self> {
+        let postgres = Self { admin: url.parse()?, policies, made: AtomicU32::new(0) };
         for role in [OWNER, APP] {
             let make = format!(
                 "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN \
                  CREATE ROLE {role} LOGIN; END IF; END $$; \
                  ALTER ROLE {role} PASSWORD '{PASSWORD}'"
             );
-            postgres.run(runtime, &[&make])?;
+            run(runtime, &postgres.admin, &make)?;
         }
         Ok(postgres)
     }
@@ -57,7 +66,7 @@ impl Postgres {
     pub(super) fn database(&self, runtime: &Runtime, server: &Path) -> anyhow::Result<Database> {
         let count = self.made.fetch_add(1, Ordering::Relaxed);
         let name = format!("loquat_bench_{}_{count}", std::process::id());
-        self.run(runtime, &[&format!("CREATE DATABASE {name} OWNER {OWNER}")])?;
+        run(runtime, &self.admin, &format!("CREATE DATABASE {name} OWNER {OWNER}"))?;
         let url = |role: &str| self.url(role, &name);
         let migrated = Command::new(server)
             .arg("migrate")
@@ -66,6 +75,9 @@ impl Postgres {
             .context("cannot run the server's `migrate` command")?;
         if !migrated.status.success() {
             bail!("not migrated: {}", String::from_utf8_lossy(&migrated.stderr).trim_end());
+        }
+        if self.policies == Policies::Off {
+            run(runtime, &url(OWNER)?.parse()?, WITHOUT_POLICIES)?;
         }
         Ok(Database { url: url(APP)?, name })
     }
@@ -80,7 +92,7 @@ impl Postgres {
         runtime: &Runtime,
         database: &Database,
     ) -> anyhow::Result<()> {
-        self.run(runtime, &[&format!("DROP DATABASE {} WITH (FORCE)", database.name)])
+        run(runtime, &self.admin, &format!("DROP DATABASE {} WITH (FORCE)", database.name))
     }
 
     fn url(&self, role: &str, name: &str) -> anyhow::Result<String> {
@@ -92,21 +104,23 @@ impl Postgres {
             _ => bail!("the URL of the Postgres server must name a TCP host"),
         }
     }
+}
 
-    fn run(&self, runtime: &Runtime, statements: &[&str]) -> anyhow::Result<()> {
-        runtime.block_on(async {
-            let (client, connection) =
-                self.admin.connect(NoTls).await.context("cannot connect to Postgres")?;
-            let work = async move {
-                for statement in statements {
-                    client.batch_execute(statement).await?;
-                }
-                anyhow::Ok(())
-            };
-            // The connection ends when its client is dropped.
-            let (worked, ended) = tokio::join!(work, connection);
-            worked?;
-            ended.context("the connection to Postgres broke")
-        })
-    }
+const WITHOUT_POLICIES: &str = "
+    DO $$ DECLARE t regclass; BEGIN
+        FOR t IN SELECT oid FROM pg_class WHERE relrowsecurity LOOP
+            EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', t);
+        END LOOP;
+    END $$";
+
+fn run(runtime: &Runtime, whom: &Config, statement: &str) -> anyhow::Result<()> {
+    runtime.block_on(async {
+        let (client, connection) =
+            whom.connect(NoTls).await.context("cannot connect to Postgres")?;
+        let work = async move { client.batch_execute(statement).await };
+        // The connection ends when its client is dropped.
+        let (worked, ended) = tokio::join!(work, connection);
+        worked?;
+        ended.context("the connection to Postgres broke")
+    })
 }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::{
-    postgres::{Database, Postgres},
+    postgres::{Database, Policies, Postgres},
     scenarios::Model,
 };
 use crate::{
@@ -85,7 +85,7 @@ impl Bench {
     pub(super) fn new(
         server: &Path,
         work_dir: Option<&Path>,
-        postgres: Option<&str>,
+        postgres: Option<(&str, Policies)>,
         cores: Option<Cores>,
     ) -> anyhow::Result<Self> {
         let server = fs::canonicalize(server)
@@ -97,7 +97,8 @@ impl Bench {
         }
         .context("cannot make a directory to work in")?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let postgres = postgres.map(|url| Postgres::new(&runtime, url)).transpose()?;
+        let postgres =
+            postgres.map(|(url, policies)| Postgres::new(&runtime, url, policies)).transpose()?;
         let mut command = pinned(&own, cores.map(|cores| cores.load));
         let mut process = Process(
             command
