@@ -53,7 +53,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let ports = Ports {
         conversations: store.clone(),
-        turns: store,
+        turns: store.clone(),
+        upkeep: store,
         models: ModelCatalog::new(vec![model], "counting")?,
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A reader of a turn's events, with a position of its own.
 ///
 /// Dropping the last reader of a turn before its end cancels the turn, unless it runs in the
-/// background or in another process.
+/// background, has a key or runs in another process.
 #[derive(Debug)]
 pub struct EventReader(Source);
 

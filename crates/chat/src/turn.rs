@@ -31,7 +31,8 @@ use crate::{
 
 /// A turn that was accepted.
 ///
-/// Dropping it before its end cancels it, unless it runs in the background or in another process.
+/// Dropping it before its end cancels it, unless it runs in the background, has a key or runs in
+/// another process.
 #[derive(Debug)]
 pub struct Turn {
     /// The response as it is at its first event: queued or in progress.
@@ -48,7 +49,7 @@ impl ChatService {
     /// A request that comes again is not done again: the turn that it began is told from its start.
     ///
     /// Dropping the future at any point ends the turn as cancelled, or before anything is stored,
-    /// unless it is one in the background.
+    /// unless it is one in the background or one that has a key.
     ///
     /// # Errors
     ///
@@ -89,7 +90,9 @@ impl ChatService {
         };
         let place = if request.background { Some(inner.place_in_background()?) } else { None };
         let keep = if trace.is_stored() { Keep::Everything } else { Keep::Nothing };
-        let unread = if request.background { Unread::GoOn } else { Unread::Cancel };
+        // Who gives a key means to come back for what it names.
+        let goes_on = request.background || request.once.is_some();
+        let unread = if goes_on { Unread::GoOn } else { Unread::Cancel };
         let log = Log::new(inner.limits.log_window_bytes, keep, unread);
         let events = EventReader::live(log.reader());
         let (started, answer) = oneshot::channel();

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use loquat_chat::{ChatError, Limits, Missing, NewConversation, OnceKey, Target, TurnRequest};
-use loquat_domain::{Fingerprint, IdempotencyKey, Role};
+use loquat_domain::{Fingerprint, IdempotencyKey, Role, Status};
 use loquat_provider::FinishReason;
 
-use crate::stage::{Stage, anna, message, read, says, scope};
+use crate::stage::{Stage, anna, end, message, read, says, scope};
 
 fn once(key: &str, asked: u8) -> Option<OnceKey> {
     Some(OnceKey {
@@ -68,6 +68,24 @@ async fn the_conversation_that_the_first_one_locks_does_not_hide_it_from_the_sec
         Err(ChatError::BeingAnswered(id)) => assert_eq!(id, Some(turn.response.id)),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_with_a_key_goes_on_when_its_caller_has_gone() {
+    let stage = Stage::new();
+    let (turn, answer) = stage.turn(asks_once("k")).await;
+    drop(turn);
+    answer.text("hello").await;
+    answer.finish(FinishReason::Stop).await;
+    let ended = loop {
+        match stage.chat.start_turn(&anna(), asks_once("k")).await {
+            Ok(again) => break end(again).await,
+            Err(ChatError::BeingAnswered(_)) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error:?}"),
+        }
+    };
+    assert_eq!(ended.response.status, Status::Completed);
+    assert_eq!(ended.output[0].content.texts(), ["hello"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,7 +25,7 @@ use crate::{
 ///
 /// The new items are stored before the first byte of the answer leaves, and the last event comes
 /// only after the end is stored. A client that goes away cancels the turn, unless it is one with
-/// `background: true`; what came is kept.
+/// `background: true` or an `Idempotency-Key`; what came is kept.
 #[utoipa::path(
     post, path = "/v1/responses", tag = "responses",
     operation_id = "createResponse",
