@@ -200,12 +200,14 @@ impl PostgresOptions {
     /// For the connections that serve calls.
     ///
     /// Plans are made once for all values: every statement finds its rows by an index, whichever
-    /// values it gets, and planning one anew costs several times as much as running it. For the same
-    /// reason nothing is compiled to machine code.
+    /// values it gets, and planning one anew costs several times as much as running it. So none may
+    /// walk a table, or gather and sort what an index has in order, because there is little at that
+    /// moment; and nothing is compiled to machine code.
     pub(crate) fn serving(&self) -> Config {
         let settings = format!(
             "-c statement_timeout={} -c idle_in_transaction_session_timeout={} \
-             -c plan_cache_mode=force_generic_plan -c jit=off",
+             -c plan_cache_mode=force_generic_plan -c enable_seqscan=off \
+             -c enable_bitmapscan=off -c jit=off",
             millis(self.statement_timeout),
             millis(self.idle_in_transaction_timeout),
         );

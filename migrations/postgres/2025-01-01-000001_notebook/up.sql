@@ -1,7 +1,12 @@
--- The notebook. Everything is in the schema `loquat`, which `loquat migrate` has made. The tenant
--- comes first in every key. Times are microseconds since the Unix epoch: `timestamptz` begins in
+-- The notebook. Everything is in the schema `loquat`, which `loquat migrate` has made. Times are microseconds since the Unix epoch: `timestamptz` begins in
 -- 4713 BC and so does not hold every time that the domain does. JSON is the form of the crate
 -- `loquat-store`, module `json`, and kept as text: `jsonb` would reorder a tool's schema.
+--
+-- The tenant is part of every key, but never its first column where an id is in it too, and of no
+-- other index over ids: what is looked up by an id must have no other index to be found by. Plans
+-- are made once, some of them on the first day, when all rows of a tenant seem as few as one; one
+-- that looks at all of them would be kept. Of two indexes that seem equally good the planner takes
+-- the one that was made later, so the order in which they are made here counts too.
 --
 -- Every key is compared byte by byte (`COLLATE "C"`): what a name is equal to, and where it stands
 -- in an index, must not change with the operating system's library.
@@ -28,7 +33,7 @@ CREATE TABLE loquat.conversations (
     turn       uuid,
     created_at bigint  NOT NULL,
     updated_at bigint  NOT NULL,
-    PRIMARY KEY (tenant, id)
+    PRIMARY KEY (id, tenant)
 ) WITH (fillfactor = 80); -- each turn changes `leaf`, `turn` and `updated_at`, which no index has
 
 CREATE INDEX conversations_by_creation
@@ -50,15 +55,15 @@ CREATE TABLE loquat.items (
     status       text    NOT NULL,
     tokens       bigint  NOT NULL CHECK (tokens >= 0),
     created_at   bigint  NOT NULL,
-    PRIMARY KEY (tenant, id),
-    FOREIGN KEY (tenant, conversation) REFERENCES loquat.conversations ON DELETE CASCADE
+    PRIMARY KEY (id, tenant),
+    FOREIGN KEY (conversation, tenant) REFERENCES loquat.conversations ON DELETE CASCADE
 );
 
--- Makes the active branch a line: two appends that race collide here.
-CREATE UNIQUE INDEX items_active ON loquat.items (tenant, conversation, position) WHERE active;
-
 -- Children of an item, and what a conversation's deletion takes along.
-CREATE INDEX items_by_parent ON loquat.items (tenant, conversation, parent);
+CREATE INDEX items_by_parent ON loquat.items (conversation, parent);
+
+-- Makes the active branch a line: two appends that race collide here.
+CREATE UNIQUE INDEX items_active ON loquat.items (conversation, tenant, position) WHERE active;
 
 -- The ends of a listed conversation's branches other than the active one: items that nothing
 -- follows.
@@ -66,8 +71,8 @@ CREATE TABLE loquat.branches (
     tenant       text COLLATE "C" NOT NULL,
     conversation uuid NOT NULL,
     leaf         uuid NOT NULL,
-    PRIMARY KEY (tenant, conversation, leaf),
-    FOREIGN KEY (tenant, conversation) REFERENCES loquat.conversations ON DELETE CASCADE
+    PRIMARY KEY (conversation, tenant, leaf),
+    FOREIGN KEY (conversation, tenant) REFERENCES loquat.conversations ON DELETE CASCADE
 );
 
 CREATE TABLE loquat.responses (
@@ -97,12 +102,12 @@ CREATE TABLE loquat.responses (
     last_sequence      bigint,
     created_at         bigint  NOT NULL,
     completed_at       bigint,
-    PRIMARY KEY (tenant, id),
-    FOREIGN KEY (tenant, conversation) REFERENCES loquat.conversations ON DELETE CASCADE
+    PRIMARY KEY (id, tenant),
+    FOREIGN KEY (conversation, tenant) REFERENCES loquat.conversations ON DELETE CASCADE
 );
 
 -- Responses that end at an item, and what a conversation's deletion takes along.
-CREATE INDEX responses_by_leaf ON loquat.responses (tenant, conversation, leaf);
+CREATE INDEX responses_by_leaf ON loquat.responses (conversation, leaf);
 
 -- What changes while a turn runs, and for how long its events are kept afterwards. A table of its
 -- own, because Postgres writes the whole row at every change and a running turn's changes every
@@ -123,8 +128,8 @@ CREATE TABLE loquat.turns (
     queued         boolean NOT NULL,
     -- True when its owner has asked for its end.
     stop_requested boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (tenant, response),
-    FOREIGN KEY (tenant, response) REFERENCES loquat.responses ON DELETE CASCADE,
+    PRIMARY KEY (response, tenant),
+    FOREIGN KEY (response, tenant) REFERENCES loquat.responses ON DELETE CASCADE,
     CHECK ((lease_until IS NULL) <> (log_until IS NULL))
 );
 
@@ -139,8 +144,8 @@ CREATE TABLE loquat.response_events (
     first_sequence bigint NOT NULL,
     last_sequence  bigint NOT NULL,
     events         text   NOT NULL,
-    PRIMARY KEY (tenant, response, first_sequence),
-    FOREIGN KEY (tenant, response) REFERENCES loquat.responses ON DELETE CASCADE
+    PRIMARY KEY (response, tenant, first_sequence),
+    FOREIGN KEY (response, tenant) REFERENCES loquat.responses ON DELETE CASCADE
 );
 
 -- Requests that shall be done once, and what they made: a response, a conversation, or items of a

@@ -12,7 +12,8 @@
 --
 -- A row is looked up by its key and by nothing else; what else must hold of it is asked of what was
 -- found. Plans are made once for all values, and another condition could lead to another index,
--- which is as good only as long as there are few rows.
+-- which is as good only as long as there are few rows; see the tables. Where one row leads to the
+-- next, `OFFSET 0` keeps the planner from going the other way.
 --
 -- Locks are taken in one order: a conversation, a key, a turn, a response. In what follows `p_` are
 -- parameters, `v_` variables, and a bare name is a column.
@@ -311,7 +312,9 @@ BEGIN
         UNION ALL
         SELECT i.id, i.parent, i.position, i.response, i.content, i.status, i.tokens, i.created_at,
             b.total + i.tokens
-        FROM branch b JOIN loquat.items i ON i.tenant = p_tenant AND i.id = b.parent
+        FROM branch b CROSS JOIN LATERAL (
+            SELECT * FROM loquat.items WHERE tenant = p_tenant AND id = b.parent OFFSET 0
+        ) AS i
         WHERE b.total < p_budget
     )
     SELECT v_home.id, v_home.listed, v_leaf, v_running, b.id, b.parent, b.position, b.response,
@@ -494,7 +497,7 @@ BEGIN
             INSERT INTO loquat.response_events AS kept (
                 tenant, response, first_sequence, last_sequence, events
             ) VALUES (v_tenant, v_response, p_firsts[v_n], p_lasts[v_n], p_events[v_n])
-            ON CONFLICT (tenant, response, first_sequence) DO UPDATE
+            ON CONFLICT (response, tenant, first_sequence) DO UPDATE
             SET last_sequence = excluded.last_sequence, events = excluded.events
             WHERE kept.last_sequence < excluded.last_sequence;
         END IF;
@@ -559,7 +562,7 @@ BEGIN
         )
         SELECT p_tenant, p_id, new.first, new.last, new.events
         FROM unnest(p_firsts, p_lasts, p_events) AS new (first, last, events)
-        ON CONFLICT (tenant, response, first_sequence) DO UPDATE
+        ON CONFLICT (response, tenant, first_sequence) DO UPDATE
         SET last_sequence = excluded.last_sequence, events = excluded.events
         WHERE kept.last_sequence < excluded.last_sequence;
     ELSE
@@ -614,7 +617,9 @@ BEGIN
         WHERE i.tenant = p_tenant AND i.id = v_leaf AND i.position >= v_output_from
         UNION ALL
         SELECT i.id, i.parent, i.position, i.response, i.content, i.status, i.tokens, i.created_at
-        FROM branch b JOIN loquat.items i ON i.tenant = p_tenant AND i.id = b.parent
+        FROM branch b CROSS JOIN LATERAL (
+            SELECT * FROM loquat.items WHERE tenant = p_tenant AND id = b.parent OFFSET 0
+        ) AS i
         WHERE i.position >= v_output_from
     )
     SELECT NULL::uuid, NULL::uuid, NULL::boolean, NULL::boolean, NULL::boolean, NULL::uuid,
@@ -828,6 +833,7 @@ CREATE FUNCTION loquat.delete_conversation_v1(
 ) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_home loquat.conversations;
+    v_responses uuid[];
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
     SELECT * INTO v_home FROM loquat.conversations
@@ -837,9 +843,9 @@ BEGIN
         RETURN;
     END IF;
     -- Before their responses: a checkpoint takes them in this order.
-    DELETE FROM loquat.turns WHERE tenant = p_tenant AND response IN (
-        SELECT id FROM loquat.responses WHERE tenant = p_tenant AND conversation = p_id
-    );
+    SELECT array_agg(id ORDER BY id) INTO v_responses
+    FROM loquat.responses WHERE tenant = p_tenant AND conversation = p_id;
+    DELETE FROM loquat.turns WHERE tenant = p_tenant AND response = ANY (v_responses);
     DELETE FROM loquat.conversations WHERE tenant = p_tenant AND id = p_id;
 END $$;
 
@@ -1066,7 +1072,9 @@ BEGIN
             ) AS ends (leaf)
             ORDER BY leaf LIMIT p_most
         ) AS page
-        JOIN loquat.items i ON i.tenant = p_tenant AND i.id = page.leaf
+        CROSS JOIN LATERAL (
+            SELECT * FROM loquat.items WHERE tenant = p_tenant AND id = page.leaf OFFSET 0
+        ) AS i
         ORDER BY page.leaf;
     ELSE
         RETURN QUERY
@@ -1085,7 +1093,9 @@ BEGIN
             ) AS ends (leaf)
             ORDER BY leaf DESC LIMIT p_most
         ) AS page
-        JOIN loquat.items i ON i.tenant = p_tenant AND i.id = page.leaf
+        CROSS JOIN LATERAL (
+            SELECT * FROM loquat.items WHERE tenant = p_tenant AND id = page.leaf OFFSET 0
+        ) AS i
         ORDER BY page.leaf DESC;
     END IF;
 END $$;

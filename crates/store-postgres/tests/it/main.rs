@@ -5,6 +5,7 @@ mod conformance;
 mod database;
 mod migrations;
 mod notebook;
+mod plans;
 
 mod policies;
 mod restarts;

@@ -1,0 +1,305 @@
+//! No statement walks a table: what a call costs does not grow with what is stored.
+//!
+//! The statements are within functions, where EXPLAIN does not reach; the server is made to log the
+//! plan of each statement that it runs, those of foreign keys among them.
+
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use loquat_domain::{ConversationId, Fingerprint, IdempotencyKey, ItemId, Order};
+use loquat_store::{
+    Archived, ConversationPatch, ConversationStore as _, HistoryStart, Once, Place, TurnHome,
+    TurnStore as _, Upkeep as _,
+};
+use loquat_testkit::{ClusterOptions, PrivateCluster};
+
+use crate::{
+    database::{client, database_on, options},
+    notebook::{HOUR, NOW, Notebook, at_leaf, page},
+};
+
+/// A statement and how the server ran it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Planned {
+    statement: String,
+    plan: Vec<String>,
+}
+
+/// What the server has logged, and what of it is ours.
+fn logged(log: &Path, from: usize) -> (BTreeSet<Planned>, usize) {
+    let text = std::fs::read_to_string(log).unwrap();
+    let mut planned = BTreeSet::new();
+    let mut record: Vec<&str> = Vec::new();
+    for line in text[from..].lines().chain([""]) {
+        if let Some(more) = line.strip_prefix('\t') {
+            record.push(more);
+            continue;
+        }
+        let plan = record.iter().position(|line| line.contains("  (cost="));
+        if let Some(plan) = plan.filter(|_| record.iter().any(|line| line.contains("loquat"))) {
+            let statement = record[..plan].join("\n").replace("Query Text: ", "");
+            let plan = record[plan..].iter().map(|line| (*line).to_owned()).collect();
+            planned.insert(Planned { statement, plan });
+        }
+        record.clear();
+    }
+    (planned, text.len())
+}
+
+/// The columns by which each index must be searched so that few rows are found.
+const NARROW: [(&str, &[&str]); 14] = [
+    ("conversations_pkey", &["tenant", "id"]),
+    ("conversations_by_creation", &["tenant", "user_id", "archived", "created_at"]),
+    ("items_pkey", &["tenant", "id"]),
+    ("items_active", &["tenant", "conversation", "position"]),
+    ("items_by_parent", &["conversation", "parent"]),
+    ("branches_pkey", &["tenant", "conversation", "leaf"]),
+    ("responses_pkey", &["tenant", "id"]),
+    ("responses_by_leaf", &["conversation", "leaf"]),
+    ("turns_pkey", &["tenant", "response"]),
+    ("turns_by_lease", &["lease_until"]),
+    ("turns_by_log", &["log_until"]),
+    ("response_events_pkey", &["tenant", "response"]),
+    ("idempotency_keys_pkey", &["tenant", "user_id", "route", "key"]),
+    ("idempotency_keys_by_expiry", &["keep_until"]),
+];
+
+/// What goes with a conversation or asks for the first of its rows may look for all of them.
+fn takes_all(statement: &str) -> bool {
+    statement.starts_with("DELETE FROM ONLY")
+        || statement.contains("FROM loquat.responses WHERE tenant = p_tenant AND conversation = p_id")
+        || statement.contains(
+            "SELECT FROM loquat.responses WHERE tenant = p_tenant AND conversation = v_conversation\n",
+        )
+}
+
+/// The index that a step of a plan uses.
+fn index(step: &str) -> Option<&str> {
+    let (_, rest) = step.split_once("Scan ")?;
+    let rest = rest.strip_prefix("Backward ").unwrap_or(rest);
+    let rest = rest.strip_prefix("using ").or_else(|| rest.strip_prefix("on "))?;
+    rest.split_whitespace().next()
+}
+
+/// What is wide about a plan.
+fn faults(planned: &Planned) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (place, step) in planned.plan.iter().enumerate() {
+        let ours = step.contains("Seq Scan on") && !step.contains("Seq Scan on pg_");
+        if ours {
+            faults.push(format!("walks a table: {step}"));
+        }
+        if step.trim_start().trim_start_matches("->").trim_start().starts_with("Sort  ") {
+            let merges = ["kind (archived)", "AS ends (leaf)", "array_agg("];
+            if !merges.iter().any(|merge| planned.statement.contains(merge)) {
+                faults.push(format!("sorts: {step}"));
+            }
+        }
+        let used = index(step).and_then(|used| NARROW.iter().find(|(index, _)| *index == used));
+        let Some((index, columns)) = used else {
+            continue;
+        };
+        let condition = planned.plan.get(place + 1).map_or("", String::as_str).trim_start();
+        let condition = condition.strip_prefix("Index Cond: ").unwrap_or("");
+        let has = |column: &&str| {
+            condition.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == *column)
+        };
+        if !columns.iter().all(has) && !(takes_all(&planned.statement) && has(&"conversation")) {
+            faults.push(format!("{index} by {condition:?}"));
+        }
+    }
+    faults
+}
+
+fn once(key: &str, keep: Duration) -> Option<Once> {
+    let key = IdempotencyKey::new(key).unwrap();
+    Some(Once { route: "plans", key, fingerprint: Fingerprint([1; 32]), keep })
+}
+
+/// A turn as a server runs it.
+async fn turn(notebook: &Notebook, id: ConversationId, place: impl Fn(Option<ItemId>) -> Place) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    let from = HistoryStart::Conversation(id);
+    let leaf = store.history(scope, from, 100).await.unwrap().head.leaf;
+    let home = TurnHome::Existing { id, place: place(leaf) };
+    let turn = notebook.turn(home, "q", once(&format!("{leaf:?}").replace(' ', ""), HOUR));
+    let response = turn.response.clone();
+    store.begin_turn(scope, turn).await.unwrap();
+    let mut signs = vec![notebook.sign(response.id, 0)];
+    store.checkpoint(signs.clone(), HOUR).await.unwrap();
+    signs[0].log = None;
+    store.checkpoint(signs, HOUR).await.unwrap();
+    store.request_stop(scope, response.id).await.unwrap();
+    store.events(scope, response.id, 0, 9).await.unwrap();
+    notebook.finish(response.clone(), "a").await.unwrap();
+    store.events(scope, response.id, 0, 9).await.unwrap();
+    store.response(scope, response.id).await.unwrap();
+}
+
+async fn use_branches(notebook: &Notebook, id: ConversationId, fork: ItemId) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    turn(notebook, id, |_| Place::After(Some(fork))).await;
+    let branches = store.branches(scope, id, page(None, Order::Ascending)).await.unwrap();
+    let leaf = branches.entries.iter().find(|branch| !branch.active).unwrap().leaf;
+    for order in [Order::Ascending, Order::Descending] {
+        store.branches(scope, id, page(Some(leaf), order)).await.unwrap();
+    }
+    store.activate_branch(scope, id, leaf, NOW).await.unwrap();
+    store.history(scope, HistoryStart::Item(id, Some(fork)), 100).await.unwrap();
+}
+
+async fn use_conversations(notebook: &Notebook, id: ConversationId) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    store.conversation(scope, id).await.unwrap();
+    for order in [Order::Ascending, Order::Descending] {
+        for after in [None, Some(id)] {
+            store.conversations(scope, Archived::Both, page(after, order)).await.unwrap();
+        }
+    }
+    let patch = ConversationPatch { archived: Some(true), ..ConversationPatch::default() };
+    store.update_conversation(scope, id, patch, NOW).await.unwrap();
+    let made = notebook.new_conversation();
+    store.create_conversation(scope, made, Vec::new(), once("made", HOUR)).await.unwrap();
+}
+
+async fn use_items(notebook: &Notebook, id: ConversationId) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    let items = notebook.items(&["x", "y"]);
+    let (first, second) = (items[0].id, items[1].id);
+    store.append_items(scope, id, items, NOW, once("items", HOUR)).await.unwrap();
+    for order in [Order::Ascending, Order::Descending] {
+        for after in [None, Some(first)] {
+            store.items(scope, id, page(after, order)).await.unwrap();
+        }
+    }
+    store.item(scope, id, first).await.unwrap();
+    store.delete_item(scope, id, first, NOW).await.unwrap();
+    store.delete_item(scope, id, second, NOW).await.unwrap();
+}
+
+async fn use_responses(notebook: &Notebook) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    let home = || TurnHome::New { conversation: notebook.new_conversation(), listed: false };
+    let first = notebook.begin(home(), "q").await.unwrap();
+    notebook.finish(first.clone(), "a").await.unwrap();
+    let head = store.history(scope, HistoryStart::Response(first.id), 1).await.unwrap().head;
+    let place = Place::After(head.leaf);
+    let home = TurnHome::Existing { id: head.conversation, place };
+    let second = notebook.begin(home, "q").await.unwrap();
+    for response in [second, first] {
+        store.delete_response(scope, response.id).await.unwrap();
+    }
+}
+
+async fn use_upkeep(notebook: &Notebook) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    let home = TurnHome::New { conversation: notebook.new_conversation(), listed: false };
+    let mut turn = notebook.turn(home, "q", once("gone", Duration::ZERO));
+    (turn.hidden, turn.lease) = (true, Duration::ZERO);
+    store.begin_turn(scope, turn).await.unwrap();
+    assert_eq!(store.stale_turns(1).await.unwrap().len(), 1);
+    let home = TurnHome::New { conversation: notebook.new_conversation(), listed: false };
+    let response = notebook.begin(home, "q").await.unwrap();
+    store.checkpoint(vec![notebook.sign(response.id, 0)], HOUR).await.unwrap();
+    let end = loquat_store::FinishTurn {
+        response,
+        output: Vec::new(),
+        last_sequence: 1,
+        log: Vec::new(),
+        keep_log: Duration::from_micros(1),
+    };
+    store.finish_turn(scope, end).await.unwrap();
+    assert_eq!(store.forget_expired(9).await.unwrap(), 2);
+    store.ping().await.unwrap();
+}
+
+/// Uses every method, and every way through each.
+async fn use_everything(notebook: &Notebook) {
+    let items = notebook.items(&["a", "b", "c"]);
+    let fork = items[0].id;
+    let id = notebook.conversation_of(items).await;
+    turn(notebook, id, Place::Leaf).await;
+    turn(notebook, id, Place::After).await;
+    use_branches(notebook, id, fork).await;
+    use_conversations(notebook, id).await;
+    use_items(notebook, id).await;
+    use_responses(notebook).await;
+    use_upkeep(notebook).await;
+    let empty = notebook.conversation_of(Vec::new()).await;
+    let running = notebook.begin(at_leaf(empty, None), "q").await.unwrap();
+    notebook.store.delete_response(&notebook.scope, running.id).await.unwrap();
+    notebook.store.earlier(&notebook.scope, &once("made", HOUR).unwrap()).await.unwrap();
+    notebook.store.delete_conversation(&notebook.scope, id).await.unwrap();
+}
+
+/// 20,000 of everything.
+const FILL: &str = include_str!("fill.sql");
+
+/// What of the hot statements' plans must be so and not otherwise: a part of the statement, and of
+/// its plan.
+const EXPECTED: [(&str, &str); 16] = [
+    ("WITH RECURSIVE branch AS (", "Index Cond: ((id = b_1.parent) AND (tenant"),
+    ("AND i.position > v_position", "->  Index Scan using items_active on items i"),
+    ("AND i.position < v_position", "->  Index Scan Backward using items_active on items i"),
+    ("(c.created_at, c.id) > (v_created_at", "Index Scan using conversations_by_creation"),
+    ("(c.created_at, c.id) < (v_created_at", "Index Scan Backward using conversations_by_creation"),
+    ("AND b.leaf > v_after", "Index Only Scan using branches_pkey"),
+    ("AND b.leaf < v_after", "Index Only Scan Backward using branches_pkey"),
+    ("id = p_conversation FOR NO KEY UPDATE", "Index Scan using conversations_pkey"),
+    ("UPDATE loquat.turns SET lease_until = v_until", "Index Scan using turns_pkey on turns"),
+    ("SET lease_until = NULL, log_until", "Index Scan using turns_pkey on turns"),
+    ("SET status = p_status", "Index Scan using responses_pkey on responses"),
+    ("e.first_sequence = v_next", "Index Scan using response_events_pkey"),
+    ("t.lease_until <= v_now", "Index Scan using turns_by_lease"),
+    ("log_until <= v_now", "Index Scan using turns_by_log"),
+    ("keep_until <= v_now ORDER BY", "Index Scan using idempotency_keys_by_expiry"),
+    ("AND route = p_route AND key = p_key", "Index Scan using idempotency_keys_pkey"),
+];
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_a_narrow_index() {
+    let settings = [
+        ("session_preload_libraries", "auto_explain"),
+        ("auto_explain.log_min_duration", "0"),
+        ("auto_explain.log_nested_statements", "on"),
+        ("auto_explain.log_level", "log"),
+        ("log_min_messages", "log"),
+        ("log_destination", "stderr"),
+        ("autovacuum", "off"),
+    ];
+    let options_ = settings.iter().fold(ClusterOptions::default(), |options, (name, value)| {
+        options.with_setting(name, value)
+    });
+    let cluster = PrivateCluster::start(options_).await;
+    let database = database_on(&cluster).await;
+    let log = cluster.data_directory().join("server.log");
+    let mut read = std::fs::metadata(&log).map_or(0, |log| usize::try_from(log.len()).unwrap());
+    let admin = client(&database.admin_url()).await;
+    // Plans are kept, and those of the first day must be good on the second: of tables that the
+    // planner knows nothing of, that it knows to be empty, and that are full.
+    for before in ["SELECT", "ANALYZE", FILL] {
+        admin.batch_execute(before).await.unwrap();
+        let filled = before == FILL;
+        let (_, length) = logged(&log, read);
+        read = length;
+        let notebook = Notebook::connect(&options(&database.app_url())).await;
+        // Nobody finds what the one before has made.
+        let tenant = if filled { "acme" } else { before };
+        use_everything(&notebook.of(tenant, "ada")).await;
+        let (planned, length) = logged(&log, read);
+        read = length;
+        let texts: BTreeSet<&str> = planned.iter().map(|it| it.statement.as_str()).collect();
+        assert!(texts.len() > 80, "only {} statements were seen", texts.len());
+        for planned in &planned {
+            let faults = faults(planned);
+            assert!(faults.is_empty(), "after {before:.7}\n{faults:#?}\n{planned:#?}");
+        }
+        for (statement, expected) in EXPECTED {
+            let found: Vec<_> =
+                planned.iter().filter(|it| it.statement.contains(statement)).collect();
+            assert!(!found.is_empty(), "{statement} was not seen");
+            let is_so = |it: &&Planned| it.plan.iter().any(|step| step.contains(expected));
+            let otherwise: Vec<_> = found.into_iter().filter(|it| !is_so(it)).collect();
+            assert!(otherwise.is_empty(), "after {before:.7}, {expected}: {otherwise:#?}");
+        }
+    }
+}

@@ -71,7 +71,7 @@ async fn every_table_with_a_tenant_is_bound_by_a_policy_also_for_its_owner() {
             AND c.relname <> '__diesel_schema_migrations'
             AND NOT EXISTS (
                 SELECT FROM pg_index i JOIN pg_attribute a
-                    ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+                    ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
                 WHERE i.indrelid = c.oid AND i.indisprimary AND a.attname = 'tenant'
             )";
     assert!(client.query(keyless, &[]).await.unwrap().is_empty());
