@@ -110,13 +110,20 @@ impl ChatService {
         self.inner.draining.store(true, Ordering::SeqCst);
     }
 
+    /// Refuses new turns from now on and ends the running ones as incomplete, without waiting for
+    /// that.
+    pub fn stop_turns(&self) {
+        self.refuse_turns();
+        self.inner.shutdown.cancel();
+    }
+
     /// Refuses new turns from now on, waits up to `patience` for the running ones, then ends those
     /// that are left as incomplete, with what they have stored.
     pub async fn drain(&self, patience: Duration) {
         self.refuse_turns();
         self.inner.tasks.close();
         if tokio::time::timeout(patience, self.inner.tasks.wait()).await.is_err() {
-            self.inner.shutdown.cancel();
+            self.stop_turns();
             self.inner.tasks.wait().await;
         }
     }

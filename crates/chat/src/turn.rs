@@ -252,10 +252,13 @@ impl Run {
 
     /// The status, if the turn shall end before its answer does.
     fn was_stopped(&self) -> Option<Status> {
-        if self.stop.is_cancelled() || self.log.abandoned().is_cancelled() {
+        if self.stop.is_cancelled() {
             Some(Status::Cancelled)
         } else if self.inner.shutdown.is_cancelled() {
+            // Its readers may be gone because the server is going.
             Some(Status::Incomplete(IncompleteReason::ServerShutdown))
+        } else if self.log.abandoned().is_cancelled() {
+            Some(Status::Cancelled)
         } else {
             None
         }

@@ -79,6 +79,8 @@ pub(super) async fn until_stopped(
         ended = stopped => ended,
         () = signals.another() => {
             tracing::warn!("stopped at once");
+            // Those who lose their connection now have not left: their turns are not cancelled.
+            chat.stop_turns();
             Ok(())
         }
     }
