@@ -3,6 +3,7 @@
 mod binary;
 mod body;
 mod client;
+mod data;
 mod format;
 mod full_queue;
 mod server;
@@ -10,7 +11,8 @@ mod server;
 use std::{future::Future, time::Duration};
 
 pub(crate) use binary::{built, repository};
-pub(crate) use client::{Client, Exchange, Leave, Request};
+pub(crate) use client::{Answer, Client, Exchange, Leave, Request};
+pub(crate) use data::{Data, Store, on_both_stores};
 pub(crate) use format::{Format, Said};
 pub(crate) use full_queue::FullQueue;
 pub(crate) use server::{Config, Home, PROVIDER_KEY, Server};

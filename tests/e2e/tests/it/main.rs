@@ -23,3 +23,4 @@ mod shown_is_stored;
 mod slow_reader;
 mod start;
 mod tenancy;
+mod torture;

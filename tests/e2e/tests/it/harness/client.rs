@@ -1,6 +1,6 @@
 //! A client that can do what a browser, a proxy and a broken network do.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use serde_json::Value;
 use socket2::SockRef;
@@ -62,31 +62,44 @@ impl Client {
 
     /// Sends a request and reads nothing yet.
     pub(crate) async fn send(&self, request: &Request) -> Exchange {
-        let socket = TcpSocket::new_v4().unwrap();
+        self.try_send(request).await.unwrap()
+    }
+
+    /// Sends a request to a server that may die meanwhile, and reads the head of its answer; `None`
+    /// when the server is dead before that.
+    pub(crate) async fn attempt(&self, request: &Request) -> Option<Exchange> {
+        let mut exchange = self.try_send(request).await.ok()?;
+        exchange.try_read_head().await.then_some(exchange)
+    }
+
+    async fn try_send(&self, request: &Request) -> io::Result<Exchange> {
+        let socket = TcpSocket::new_v4()?;
         if let Some(bytes) = request.receive_buffer {
-            socket.set_recv_buffer_size(bytes).unwrap();
+            socket.set_recv_buffer_size(bytes)?;
         }
-        let mut socket = soon("the server accepts", socket.connect(self.address)).await.unwrap();
-        socket.set_nodelay(true).unwrap();
+        let mut socket = soon("the server accepts", socket.connect(self.address)).await?;
+        socket.set_nodelay(true)?;
         let body = request.body.as_ref().map(Value::to_string).unwrap_or_default();
+        let key = request.key.as_ref().map(|key| format!("Idempotency-Key: {key}\r\n"));
         let head = format!(
-            "{} {} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: {}\r\n\
+            "{} {} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: {}\r\n{}\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             request.method,
             request.path,
             self.address,
             self.token,
             request.accept,
+            key.unwrap_or_default(),
             body.len()
         );
-        socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
-        Exchange {
+        socket.write_all(format!("{head}{body}").as_bytes()).await?;
+        Ok(Exchange {
             socket,
             head: String::new(),
             unread: Vec::new(),
             framing: None,
             body: Body::default(),
-        }
+        })
     }
 
     /// Sends a request and reads all of its answer.
@@ -145,13 +158,16 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) accept: &'static str,
     pub(crate) body: Option<Value>,
+    /// The name by which it is known when it comes again.
+    pub(crate) key: Option<String>,
     /// Room for received bytes in the kernel, for a client that does not read.
     pub(crate) receive_buffer: Option<u32>,
 }
 
 impl Request {
     pub(crate) fn new(method: &'static str, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), accept: "*/*", body: None, receive_buffer: None }
+        let path = path.into();
+        Self { method, path, accept: "*/*", body: None, key: None, receive_buffer: None }
     }
 
     pub(crate) fn post(path: impl Into<String>, body: Value) -> Self {
@@ -160,6 +176,10 @@ impl Request {
 
     pub(crate) fn accepting(self, accept: &'static str) -> Self {
         Self { accept, ..self }
+    }
+
+    pub(crate) fn once(self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self }
     }
 }
 
@@ -192,17 +212,44 @@ impl Exchange {
         self.body.chunks()
     }
 
+    /// The body so far.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.body.bytes()
+    }
+
+    /// True when the whole body has come.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.framing.as_ref().expect("the head was read").is_whole()
+    }
+
+    /// Reads what comes next of the body; false when nothing more will come.
+    pub(crate) async fn more(&mut self) -> bool {
+        if self.is_whole() || self.read().await == 0 {
+            return false;
+        }
+        self.decode();
+        true
+    }
+
     pub(crate) async fn read_head(&mut self) {
+        assert!(self.try_read_head().await, "the server closed before its answer's head");
+    }
+
+    /// False when the server closes before the head is whole.
+    async fn try_read_head(&mut self) -> bool {
         let end = loop {
             if let Some(at) = self.unread.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 break at;
             }
-            assert!(self.read().await > 0, "the server closed before its answer's head");
+            if self.read().await == 0 {
+                return false;
+            }
         };
         self.head = String::from_utf8(self.unread.drain(..end + 4).collect()).unwrap();
         let length = self.header("content-length").map(|length| length.parse().unwrap());
         self.framing = Some(length.map_or(Framing::BetweenChunks, Framing::Length));
         self.decode();
+        true
     }
 
     /// Reads until the body so far contains `text`.
@@ -216,15 +263,8 @@ impl Exchange {
 
     /// Reads to the end of the body and returns true when that was whole.
     pub(crate) async fn read_to_end(&mut self) -> bool {
-        loop {
-            if self.framing.as_ref().expect("the head was read").is_whole() {
-                return true;
-            }
-            if self.read().await == 0 {
-                return false;
-            }
-            self.decode();
-        }
+        while self.more().await {}
+        self.is_whole()
     }
 
     /// The id in the first event of a stream of `/v1/responses`.
@@ -237,7 +277,8 @@ impl Exchange {
     /// Goes away. What was not read yet is still to be had after a close, as from any socket.
     pub(crate) async fn leave(mut self, how: Leave) -> Gone {
         match how {
-            Leave::Close => self.socket.shutdown().await.unwrap(),
+            // Where the server was faster there is nothing to close.
+            Leave::Close => drop(self.socket.shutdown().await),
             Leave::Reset => {
                 SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
                 return Gone { _socket: None };

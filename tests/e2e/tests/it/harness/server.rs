@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use loquat_testkit::ScriptedUpstream;
+use loquat_testkit::{PrivateCluster, ScriptedUpstream, TestDatabase};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
@@ -16,7 +16,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Client, SOON, binary::binary, soon};
+use super::{Client, Data, SOON, Store, binary::binary, soon};
 
 /// The key that the configured provider expects.
 pub(crate) const PROVIDER_KEY: &str = "key-of-the-provider-Y7Qm";
@@ -88,16 +88,61 @@ impl Config {
 pub(crate) struct Home {
     directory: TempDir,
     config: Config,
+    /// `None`: a file of SQLite's in the directory.
+    database: Option<TestDatabase>,
 }
 
 impl Home {
+    /// With SQLite.
     pub(crate) fn new(config: Config) -> Self {
         let directory = TempDir::new().unwrap();
         let file = config.file();
         if !file.is_empty() {
             std::fs::write(directory.path().join("loquat.toml"), file).unwrap();
         }
-        Self { directory, config }
+        Self { directory, config, database: None }
+    }
+
+    /// With a store of that kind, empty and migrated. Several servers of one home share it.
+    pub(crate) async fn on(store: Store, config: Config) -> Self {
+        let home = Self::new(config);
+        match store {
+            Store::Sqlite => home,
+            Store::Postgres => {
+                let migrate = |url| home.migrate(url);
+                let database = TestDatabase::create(&template_key(), migrate).await;
+                home.in_database(database)
+            }
+        }
+    }
+
+    /// With a database on a Postgres that the test may break.
+    pub(crate) async fn on_cluster(cluster: &PrivateCluster, config: Config) -> Self {
+        let home = Self::new(config);
+        let migrate = |url| home.migrate(url);
+        let database = cluster.create_database(&template_key(), migrate).await;
+        home.in_database(database)
+    }
+
+    fn in_database(self, database: TestDatabase) -> Self {
+        Self { database: Some(database), ..self }
+    }
+
+    /// What an operator does before the first start.
+    async fn migrate(&self, owner_url: String) -> Result<(), String> {
+        let mut command = self.command();
+        command.args(["migrate", "--database-url", &owner_url]);
+        let done = soon("the program migrates", command.output()).await.unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        if done.status.success() { Ok(()) } else { Err(said) }
+    }
+
+    /// Its data, without the server.
+    pub(crate) fn data(&self) -> Data {
+        match &self.database {
+            None => Data::sqlite(self.path().join("loquat-data/loquat.db")),
+            Some(database) => Data::postgres(database.admin_url()),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -106,7 +151,18 @@ impl Home {
 
     /// The program with this home and nothing else in its environment.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(binary());
+        self.furnish(Command::new(binary()))
+    }
+
+    /// The same, started by another program whose last argument it is.
+    pub(crate) fn command_under(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = self.furnish(Command::new(program));
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.args(arguments).arg(binary());
+        command
+    }
+
+    fn furnish(&self, mut command: Command) -> Command {
         command
             .env_clear()
             .current_dir(self.path())
@@ -116,6 +172,9 @@ impl Home {
             .kill_on_drop(true);
         if let Some(log) = self.config.log {
             command.env("LOQUAT_LOG", log);
+        }
+        if let Some(database) = &self.database {
+            command.env("LOQUAT_DATABASE_URL", database.app_url());
         }
         command
     }
@@ -138,6 +197,12 @@ impl Home {
     pub(crate) async fn client(&self, server: &Server) -> Client {
         Client::new(server.address, &self.token("acme", "ada").await)
     }
+}
+
+/// Another program has other migrations.
+fn template_key() -> String {
+    let built = std::fs::metadata(binary()).unwrap().modified().unwrap();
+    format!("end to end, program of {built:?}")
 }
 
 /// A running server. It is killed when it is dropped.
@@ -184,6 +249,11 @@ impl Server {
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id().expect("the server runs")
+    }
+
+    /// True when its process has not ended.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Asks it to stop, as a service manager does.
