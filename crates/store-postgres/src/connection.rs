@@ -26,9 +26,8 @@ impl Connector {
 
     /// Connects; the connection is driven on the caller's runtime.
     pub(crate) async fn connect(self) -> Result<AsyncPgConnection, NoConnection> {
-        let (client, connection) = self
-            .config
-            .connect(self.tls)
+        // On the heap: it is several times as large as everything around it.
+        let (client, connection) = Box::pin(self.config.connect(self.tls))
             .await
             .map_err(|error| NoConnection(Chain(&error).to_string()))?;
         AsyncPgConnection::try_from_client_and_connection(client, connection)

@@ -121,6 +121,20 @@ BEGIN
     RETURN v_own;
 END $$;
 
+-- Keeps a run of events. One that comes again with more, because its writer was told that it had
+-- failed, takes the place of the shorter one.
+CREATE FUNCTION loquat.keep_run_v1(
+    p_tenant text, p_response uuid, p_first bigint, p_last bigint, p_events text
+) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    INSERT INTO loquat.response_events AS kept (
+        tenant, response, first_sequence, last_sequence, events
+    ) VALUES (p_tenant, p_response, p_first, p_last, p_events)
+    ON CONFLICT (response, tenant, first_sequence) DO UPDATE
+    SET last_sequence = excluded.last_sequence, events = excluded.events
+    WHERE kept.last_sequence < excluded.last_sequence;
+END $$;
+
 -- Whether a turn holds its conversation's lock.
 CREATE FUNCTION loquat.holds_v1(p_tenant text, p_turn uuid)
 RETURNS boolean LANGUAGE plpgsql STABLE AS $$
@@ -492,14 +506,9 @@ BEGIN
             WHERE tenant = v_tenant AND id = v_response;
         END IF;
         IF p_firsts[v_n] IS NOT NULL THEN
-            -- One that comes again with more, because its writer was told that it had failed, takes
-            -- the place of the shorter one.
-            INSERT INTO loquat.response_events AS kept (
-                tenant, response, first_sequence, last_sequence, events
-            ) VALUES (v_tenant, v_response, p_firsts[v_n], p_lasts[v_n], p_events[v_n])
-            ON CONFLICT (response, tenant, first_sequence) DO UPDATE
-            SET last_sequence = excluded.last_sequence, events = excluded.events
-            WHERE kept.last_sequence < excluded.last_sequence;
+            PERFORM loquat.keep_run_v1(
+                v_tenant, v_response, p_firsts[v_n], p_lasts[v_n], p_events[v_n]
+            );
         END IF;
     END LOOP;
 END $$;
@@ -557,14 +566,11 @@ BEGIN
         completed_at = p_completed_at
     WHERE tenant = p_tenant AND id = p_id;
     IF p_keep_log > 0 THEN
-        INSERT INTO loquat.response_events AS kept (
-            tenant, response, first_sequence, last_sequence, events
-        )
-        SELECT p_tenant, p_id, new.first, new.last, new.events
-        FROM unnest(p_firsts, p_lasts, p_events) AS new (first, last, events)
-        ON CONFLICT (response, tenant, first_sequence) DO UPDATE
-        SET last_sequence = excluded.last_sequence, events = excluded.events
-        WHERE kept.last_sequence < excluded.last_sequence;
+        FOR v_n IN 1 .. cardinality(p_firsts) LOOP
+            PERFORM loquat.keep_run_v1(
+                p_tenant, p_id, p_firsts[v_n], p_lasts[v_n], p_events[v_n]
+            );
+        END LOOP;
     ELSE
         DELETE FROM loquat.response_events WHERE tenant = p_tenant AND response = p_id;
     END IF;

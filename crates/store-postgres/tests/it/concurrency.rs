@@ -143,6 +143,19 @@ async fn calls_that_are_dropped_at_any_moment_leave_no_transaction_and_no_broken
     notebook.store.ping().await.unwrap();
 }
 
+#[tokio::test]
+async fn text_that_the_database_cannot_keep_is_an_error_and_harms_nobody() {
+    let (notebook, _database) = Notebook::open().await;
+    let id = notebook.conversation_of(Vec::new()).await;
+    let mut turn = notebook.turn(at_leaf(id, None), "a", None);
+    turn.response.model = "NUL \0".to_owned();
+    let refused =
+        loquat_store::TurnStore::begin_turn(&*notebook.store, &notebook.scope, turn).await;
+    assert!(matches!(refused, Err(StoreError::Internal(_))), "{refused:?}");
+    assert!(notebook.texts(id).await.is_empty());
+    notebook.begin(at_leaf(id, None), "b").await.unwrap();
+}
+
 #[test]
 fn a_store_is_used_from_a_runtime_that_ends() {
     let lasting = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();

@@ -1,9 +1,16 @@
 //! The store on a Postgres of its own: what every store does, and what only this one can do wrong.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test panics where the store is wrong"
+)]
+
 mod concurrency;
 mod conformance;
 mod database;
 mod migrations;
+mod model;
 mod notebook;
 mod plans;
 

@@ -195,3 +195,44 @@ async fn a_database_of_another_encoding_is_refused() {
     assert!(why.is_some_and(|why| why.contains("UTF8")), "{refused:?}");
     admin.batch_execute(&format!("DROP DATABASE {latin} WITH (FORCE)")).await.unwrap();
 }
+
+/// The statements of the guide for operators.
+fn guide() -> String {
+    let guide = include_str!("../../../../docs/how-to/postgres.md");
+    let (_, rest) = guide.split_once("```sql\n").unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn what_the_guide_says_is_enough() {
+    let other = database().await;
+    let admin = client(&other.admin_url()).await;
+    // The roles of the guide are there already, and others' tests use them.
+    let (name, owner) = (format!("{}_guide", other.name()), format!("{}_owner", other.name()));
+    let app = format!("{}_app", other.name());
+    let statements = guide()
+        .replace("loquat_owner", &owner)
+        .replace("loquat_app", &app)
+        .replace("DATABASE loquat ", &format!("DATABASE {name} "));
+    for statement in statements.split_inclusive(";\n") {
+        admin.batch_execute(statement).await.unwrap();
+    }
+    let url = |role: &str, password: &str| {
+        let url: tokio_postgres::Config = other.app_url().parse().unwrap();
+        let port = url.get_ports()[0];
+        format!("postgres://{role}:{password}@127.0.0.1:{port}/{name}")
+    };
+    let migrating = options(&url(&owner, "change-me-owner")).with_runtime_role(&app);
+    PostgresStore::migrate(&migrating).await.unwrap();
+    let store = connected(&url(&app, "change-me-app")).await.unwrap();
+    store.ping().await.unwrap();
+    drop(store);
+    let sweep = [
+        format!("DROP DATABASE {name} WITH (FORCE)"),
+        format!("DROP OWNED BY {owner}, {app}"),
+        format!("DROP ROLE {owner}, {app}"),
+    ];
+    for statement in sweep {
+        admin.batch_execute(&statement).await.unwrap();
+    }
+}
