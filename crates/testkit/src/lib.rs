@@ -2,11 +2,11 @@
 //! implementations of the ports, conformance suites that every adapter of a port passes, and
 //! strict checkers for every stream format.
 //!
-//! - Fakes: [`MemoryStore`] for both store ports, [`ScriptedProvider`] for a model inside the
+//! - Fakes: [`MemoryStore`] for all store ports, [`ScriptedProvider`] for a model inside the
 //!   process, [`ScriptedUpstream`] for one behind a socket, [`FakeClock`] and [`FakeIds`].
 //! - Postgres: [`TestDatabase`], a migrated database of a test's own, and [`PrivateCluster`], a
 //!   server that a test may break.
-//! - Suites: [`store_conformance!`] for every store.
+//! - Suites: [`store_conformance!`] and [`store_model!`] for every store.
 //! - Checkers: [`ResponsesStreamChecker`], [`CompletionsStreamChecker`], [`ChatStreamChecker`], and
 //!   [`check_response_object`] for answers that do not stream.
 //!
@@ -21,6 +21,7 @@ mod memory_store;
 mod postgres;
 mod scripted_provider;
 pub mod store_conformance;
+pub mod store_model;
 mod streams;
 mod upstream;
 

@@ -19,13 +19,12 @@ impl Upkeep for MemoryStore {
             .collect();
         stale.sort_by_key(|(_, row)| (row.lease_until, row.response.created_at));
         stale.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        stale
-            .into_iter()
-            .map(|(tenant, row)| {
-                let scope = Scope { tenant: tenant.clone(), user: row.user.clone() };
-                Ok(StaleTurn { scope, response: row.response.clone(), events: row.events()? })
-            })
-            .collect()
+        let stale = stale.into_iter().map(|(tenant, row)| StaleTurn {
+            scope: Scope { tenant: tenant.clone(), user: row.user.clone() },
+            response: row.response.clone(),
+            events: row.events(),
+        });
+        Ok(stale.collect())
     }
 
     async fn forget_expired(&self, limit: u32) -> Result<u32, StoreError> {

@@ -14,6 +14,7 @@ use loquat_store::{
 use loquat_testkit::{FakeClock, FakeIds, MemoryStore, StoreCall};
 
 loquat_testkit::store_conformance!(async { (MemoryStore::default(), ()) });
+loquat_testkit::store_model!(async { MemoryStore::default() });
 
 fn scope() -> Scope {
     let (tenant, user) = (TenantId::new("acme"), UserId::new("ada"));
