@@ -9,9 +9,7 @@ use loquat_domain::{
 use loquat_store::{Archived, ConversationPatch, ConversationStore, Made, StoreError};
 
 use crate::{
-    ChatError, ChatService, Missing, NewConversation, OnceKey,
-    once::{made, unless_done},
-    service::Inner,
+    ChatError, ChatService, Missing, NewConversation, OnceKey, once::made, service::Inner,
 };
 
 impl ChatService {
@@ -37,15 +35,15 @@ impl ChatService {
             let store = edit.store();
             let created =
                 store.create_conversation(&edit.scope, conversation.clone(), items, once).await;
-            match (unless_done(created).map_err(ChatError::Store)?, fingerprint) {
-                (Err(earlier), Some(fingerprint)) => {
+            match created {
+                Err(StoreError::Done(earlier)) => {
                     let Made::Conversation(id) = made(earlier, fingerprint)? else {
                         return Err(ChatError::Internal);
                     };
                     let found = store.conversation(&edit.scope, id).await;
                     found.map_err(Inner::not_found(Missing::Conversation))
                 }
-                _ => Ok(conversation),
+                created => created.map(|()| conversation).map_err(ChatError::Store),
             }
         })
         .await
@@ -173,16 +171,16 @@ impl ChatService {
             let (store, now) = (edit.store(), edit.now);
             let appended =
                 store.append_items(&edit.scope, conversation, items.clone(), now, once).await;
-            let appended =
-                unless_done(appended).map_err(Inner::not_found(Missing::Conversation))?;
-            match (appended, fingerprint) {
-                (Err(earlier), Some(fingerprint)) => {
+            match appended {
+                Err(StoreError::Done(earlier)) => {
                     let Made::Items(conversation, ids) = made(earlier, fingerprint)? else {
                         return Err(ChatError::Internal);
                     };
                     edit.left_of(conversation, ids).await
                 }
-                _ => Ok(items),
+                appended => {
+                    appended.map(|()| items).map_err(Inner::not_found(Missing::Conversation))
+                }
             }
         })
         .await

@@ -15,13 +15,17 @@ use std::{
 };
 
 use futures::{FutureExt as _, future::BoxFuture};
-use loquat_domain::{Ended, Event, EventKind, Response, ResponseId, Scope, Status};
+use loquat_domain::{Ended, Event, EventKind, ResponseId, Scope};
 use loquat_store::{
     CheckpointLog, EventLog, LogEnd, StoreError, StoredResponse, TurnStore, json::EventDecoder,
 };
 use tokio::time::Instant;
 
-use crate::log::{Joined, LogReader, Read};
+use crate::{
+    ending::ending,
+    log::{Joined, LogReader, Read},
+    service::Inner,
+};
 
 /// The most runs that are read at once: a run has 2 KiB of events where they come slowly, and not
 /// much more than half of a log's window where they come fast.
@@ -49,7 +53,7 @@ impl EventReader {
         Self(Source::Live(reader))
     }
 
-    pub(crate) fn stored(follower: Follower) -> Self {
+    fn stored(follower: Follower) -> Self {
         Self(Source::Stored(StoredReader {
             ready: VecDeque::new(),
             reading: Some(follower.next_batch().boxed()),
@@ -121,24 +125,41 @@ impl StoredReader {
 }
 
 /// Reads a turn's events from the first on.
-pub(crate) struct Follower {
-    pub(crate) turns: Arc<dyn TurnStore>,
-    pub(crate) scope: Scope,
-    pub(crate) id: ResponseId,
+struct Follower {
+    turns: Arc<dyn TurnStore>,
+    scope: Scope,
+    id: ResponseId,
     /// Pause between two looks at a turn that runs elsewhere.
-    pub(crate) pause: Duration,
+    pause: Duration,
     /// The live log, where this process has it.
-    pub(crate) joined: Option<Joined>,
+    joined: Option<Joined>,
     decoder: EventDecoder,
     /// Sequence number of the next event.
     next: u64,
     /// Number of the last event that its reader has had before.
     after: Option<u64>,
-    place: Place,
+    source: From,
+}
+
+impl Inner {
+    /// Reads the events of a turn after that number, or from the first on, wherever it runs or ran.
+    pub(crate) fn follow(&self, scope: &Scope, id: ResponseId, after: Option<u64>) -> EventReader {
+        EventReader::stored(Follower {
+            turns: Arc::clone(&self.ports.turns),
+            scope: scope.clone(),
+            id,
+            pause: self.limits.follow_interval,
+            joined: self.live.named(scope, id).and_then(|turn| turn.log.join()),
+            decoder: EventDecoder::new(),
+            next: 0,
+            after,
+            source: From::Store,
+        })
+    }
 }
 
 /// Where the next events are.
-enum Place {
+enum From {
     Store,
     Log(LogReader),
     Nowhere,
@@ -148,22 +169,6 @@ enum Place {
 struct CutOff;
 
 impl Follower {
-    pub(crate) fn new(
-        turns: Arc<dyn TurnStore>,
-        scope: Scope,
-        id: ResponseId,
-        pause: Duration,
-        joined: Option<Joined>,
-    ) -> Self {
-        let (decoder, place) = (EventDecoder::new(), Place::Store);
-        Self { turns, scope, id, pause, joined, decoder, next: 0, after: None, place }
-    }
-
-    /// Passes over what its reader has had before.
-    pub(crate) fn after(self, last: Option<u64>) -> Self {
-        Self { after: last, ..self }
-    }
-
     /// The next events; none when nothing will follow.
     async fn next_batch(mut self) -> (Vec<Event>, Self) {
         let batch = self.read().await.unwrap_or_else(|CutOff| Vec::new());
@@ -172,9 +177,9 @@ impl Follower {
 
     async fn read(&mut self) -> Result<Vec<Event>, CutOff> {
         loop {
-            let events = match &mut self.place {
-                Place::Nowhere => return Ok(Vec::new()),
-                Place::Log(reader) => {
+            let events = match &mut self.source {
+                From::Nowhere => return Ok(Vec::new()),
+                From::Log(reader) => {
                     let batch = reader.next_batch().await;
                     if batch.is_empty() {
                         return Ok(batch);
@@ -182,7 +187,7 @@ impl Follower {
                     // Some of them were in the store already.
                     batch.into_iter().filter(|event| event.sequence >= self.next).collect()
                 }
-                Place::Store => self.read_store().await?,
+                From::Store => self.read_store().await?,
             };
             let unread = self.unread(events);
             if !unread.is_empty() {
@@ -205,11 +210,11 @@ impl Follower {
             return self.decode(log.runs);
         }
         if let Some(end) = log.end {
-            self.place = Place::Nowhere;
+            self.source = From::Nowhere;
             return self.end(end).await;
         }
         if let Some(joined) = self.joined.take_if(|joined| joined.start <= self.next) {
-            self.place = Place::Log(joined.reader);
+            self.source = From::Log(joined.reader);
             return self.decode(joined.before);
         }
         tokio::time::sleep(self.pause).await;
@@ -245,13 +250,9 @@ impl Follower {
             self.after = None;
             return Ok(retold::events(stored));
         }
-        let failure = match &stored.response.status {
-            Status::Failed(failure) => Some(EventKind::Failed(failure.clone())),
-            _ => None,
-        };
         let output = stored.output.into_iter().map(Arc::new).collect();
-        let ended = EventKind::Ended(Arc::new(Ended { response: stored.response, output }));
-        let numbered = (self.next..).zip(failure.into_iter().chain([ended]));
+        let ended = Arc::new(Ended { response: stored.response, output });
+        let numbered = (self.next..).zip(ending(ended));
         let events: Vec<_> = numbered.map(|(sequence, kind)| Event { sequence, kind }).collect();
         if events.last().map(|event| event.sequence) == Some(end.last_sequence) {
             return Ok(events);
@@ -285,10 +286,4 @@ impl Follower {
         }
         CutOff
     }
-}
-
-/// A response as it was when its first event was emitted.
-pub(crate) fn as_begun(response: Response) -> Response {
-    let status = if response.background { Status::Queued } else { Status::InProgress };
-    Response { status, usage: None, completed_at: None, ..response }
 }

@@ -11,6 +11,7 @@
 
 mod checkpoints;
 mod conversations;
+mod ending;
 mod error;
 mod follow;
 mod limits;
@@ -18,6 +19,7 @@ mod live;
 mod log;
 mod models;
 mod once;
+mod periodic;
 mod ports;
 mod recovery;
 mod request;

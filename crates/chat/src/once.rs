@@ -1,13 +1,9 @@
 //! Requests that come again: what they did is not done again.
 
-use loquat_domain::{Fingerprint, ResponseId, Scope, Status};
-use loquat_store::{Earlier, Made, Once, StoreError};
+use loquat_domain::{Fingerprint, Scope, Status};
+use loquat_store::{Earlier, Made, Once};
 
-use crate::{
-    ChatError, Missing, OnceKey, Turn,
-    follow::{EventReader, Follower, as_begun},
-    service::Inner,
-};
+use crate::{ChatError, Missing, OnceKey, Turn, ending::as_begun, service::Inner};
 
 impl Inner {
     /// The same as the store has it.
@@ -23,7 +19,7 @@ impl Inner {
         earlier: Earlier,
         fingerprint: Fingerprint,
     ) -> Result<Turn, ChatError> {
-        let Made::Response(id) = made(earlier, fingerprint)? else {
+        let Made::Response(id) = made(earlier, Some(fingerprint))? else {
             return Err(ChatError::Internal);
         };
         let stored = self.ports.turns.response(scope, id).await;
@@ -45,15 +41,6 @@ impl Inner {
             events: self.follow(scope, id, None),
         })
     }
-
-    /// Reads the events of a turn after that number, or from the first on, wherever it runs or ran.
-    pub(crate) fn follow(&self, scope: &Scope, id: ResponseId, after: Option<u64>) -> EventReader {
-        let joined = self.live.named(scope, id).and_then(|turn| turn.log.join());
-        let turns = std::sync::Arc::clone(&self.ports.turns);
-        let pause = self.limits.follow_interval;
-        let follower = Follower::new(turns, scope.clone(), id, pause, joined).after(after);
-        EventReader::stored(follower)
-    }
 }
 
 /// What the same request made before.
@@ -61,17 +48,10 @@ impl Inner {
 /// # Errors
 ///
 /// [`ChatError::KeyReused`] when it was another request.
-pub(crate) fn made(earlier: Earlier, fingerprint: Fingerprint) -> Result<Made, ChatError> {
-    if earlier.fingerprint == fingerprint { Ok(earlier.made) } else { Err(ChatError::KeyReused) }
-}
-
-/// Takes what was made before out of a write's result.
-pub(crate) fn unless_done<T>(
-    result: Result<T, StoreError>,
-) -> Result<Result<T, Earlier>, StoreError> {
-    match result {
-        Ok(done) => Ok(Ok(done)),
-        Err(StoreError::Done(earlier)) => Ok(Err(earlier)),
-        Err(error) => Err(error),
+pub(crate) fn made(earlier: Earlier, fingerprint: Option<Fingerprint>) -> Result<Made, ChatError> {
+    if fingerprint == Some(earlier.fingerprint) {
+        Ok(earlier.made)
+    } else {
+        Err(ChatError::KeyReused)
     }
 }

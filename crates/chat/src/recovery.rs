@@ -1,13 +1,15 @@
 //! Turns whose process died are brought to their end by another, or by the next.
 
-use std::{panic::AssertUnwindSafe, sync::Weak, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
-use futures::FutureExt as _;
 use loquat_context::TokenCounter as _;
-use loquat_domain::{EventKind, IncompleteReason, ItemStatus, Response, Status, Usage};
+use loquat_domain::{IncompleteReason, ItemStatus, Response, Status, Usage};
 use loquat_store::{CheckpointLog, FinishTurn, StaleTurn, StoreError, json::EventEncoder};
 
-use crate::{service::Inner, transcript::Transcript};
+use crate::{ending::beginning, periodic, service::Inner, transcript::Transcript};
 
 /// Pause between two looks for stale turns: with the lease, the time after which a dead process no
 /// longer holds up its conversations.
@@ -18,20 +20,12 @@ const BATCH: u32 = 64;
 
 /// Looks for stale turns until the service is gone.
 pub(crate) async fn run(service: Weak<Inner>) {
-    loop {
-        let ended = {
-            let Some(inner) = service.upgrade() else { return };
-            AssertUnwindSafe(recover(&inner)).catch_unwind().await.unwrap_or_default()
-        };
-        // After a crash under load there are more of them than one look finds.
-        if ended < BATCH {
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
+    // After a crash under load there are more of them than one look finds.
+    periodic::run(service, PAUSE, BATCH, recover).await;
 }
 
 /// Returns how many turns were ended.
-async fn recover(inner: &Inner) -> u32 {
+async fn recover(inner: Arc<Inner>) -> u32 {
     let stale = match inner.ports.upkeep.stale_turns(BATCH).await {
         Ok(stale) => stale,
         Err(error) => {
@@ -47,7 +41,7 @@ async fn recover(inner: &Inner) -> u32 {
             continue;
         }
         let id = turn.response.id;
-        match inner.ports.turns.finish_turn(&turn.scope.clone(), end_of(inner, turn)).await {
+        match inner.ports.turns.finish_turn(&turn.scope.clone(), end_of(&inner, turn)).await {
             Ok(()) => {
                 ended += 1;
                 tracing::info!(response = %id, "a turn of a dead process was ended");
@@ -71,8 +65,7 @@ fn end_of(inner: &Inner, turn: StaleTurn) -> FinishTurn {
     let mut closing = EventEncoder::default();
     let mut next = emitted;
     // One that died before its first checkpoint has not even begun, and no stream may end so.
-    let begun = if response.background { EventKind::Queued } else { EventKind::InProgress };
-    let beginning = [EventKind::Created, begun].into_iter();
+    let beginning = beginning(response.background).into_iter();
     for kind in beginning.skip(usize::try_from(emitted).unwrap_or(usize::MAX)) {
         closing.push(&kind);
         next += 1;

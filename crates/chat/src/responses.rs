@@ -6,7 +6,7 @@ use loquat_domain::{ResponseId, Scope};
 use loquat_store::{StoreError, StoredResponse};
 use tokio::time::Instant;
 
-use crate::{ChatError, ChatService, Missing, Turn, follow::as_begun, service::Inner};
+use crate::{ChatError, ChatService, Missing, Turn, ending::as_begun, service::Inner};
 
 /// How long a caller waits for a stopped turn to store its end. The end is one commit, after at most
 /// one sign of life where the turn runs elsewhere.

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     ChatError, ChatService, EventReader, Missing, Model, TurnRequest,
+    ending::ending,
     live::{LiveTurn, Trace},
     log::{Keep, Log, Unread},
     service::Inner,
@@ -96,16 +97,19 @@ impl ChatService {
         let log = Log::new(inner.limits.log_window_bytes, keep, unread);
         let events = EventReader::live(log.reader());
         let (started, answer) = oneshot::channel();
-        let run = Run {
-            inner: Arc::clone(inner),
+        let live = Arc::new(LiveTurn {
             scope: scope.clone(),
-            id: ResponseId::from_uuid(inner.ports.ids.next()),
-            model: Arc::clone(model),
+            response: ResponseId::from_uuid(inner.ports.ids.next()),
             trace,
+            conversation: OnceLock::new(),
             log,
             stop: CancellationToken::new(),
-            _place: place,
-        };
+            ended: CancellationToken::new(),
+            last_sign_of_life: Mutex::new(Instant::now()),
+            at_work: AtomicBool::new(!request.background),
+        });
+        let model = Arc::clone(model);
+        let run = Run { inner: Arc::clone(inner), model, live, _place: place };
         inner.spawn_turn(run.complete(request, Started(Some(started))));
         let response = answer.await.unwrap_or(Err(ChatError::Internal))?;
         Ok(Turn { response, stored: trace == Trace::Response, events })
@@ -149,58 +153,43 @@ impl Started {
 /// What a running turn is made of.
 struct Run {
     inner: Arc<Inner>,
-    scope: Scope,
-    id: ResponseId,
     model: Arc<Model>,
-    trace: Trace,
-    log: Arc<Log>,
-    stop: CancellationToken,
+    /// The turn as the rest of the process sees it.
+    live: Arc<LiveTurn>,
     /// Held by a turn in the background until its end.
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Run {
     async fn complete(self, request: TurnRequest, started: Started) {
-        let live = Arc::new(LiveTurn {
-            scope: self.scope.clone(),
-            response: self.id,
-            trace: self.trace,
-            conversation: OnceLock::new(),
-            log: Arc::clone(&self.log),
-            stop: self.stop.clone(),
-            ended: CancellationToken::new(),
-            last_sign_of_life: Mutex::new(Instant::now()),
-            at_work: AtomicBool::new(!request.background),
-        });
-        self.inner.live.insert(&live);
+        self.inner.live.insert(&self.live);
         // Whatever panics in it: its readers hear that nothing will follow, and once it gives no
         // more signs of life, recovery ends what it may have stored.
-        let _ =
-            AssertUnwindSafe(self.begin_and_finish(request, started, &live)).catch_unwind().await;
-        self.inner.live.remove(&live);
-        self.log.close();
-        live.ended.cancel();
+        let _ = AssertUnwindSafe(self.begin_and_finish(request, started)).catch_unwind().await;
+        self.inner.live.remove(&self.live);
+        self.live.log.close();
+        self.live.ended.cancel();
     }
 
-    async fn begin_and_finish(&self, request: TurnRequest, mut started: Started, live: &LiveTurn) {
+    async fn begin_and_finish(&self, request: TurnRequest, mut started: Started) {
         let begun = tokio::select! {
             // Nobody waits for it any more and nothing is stored yet, or will be by this future.
             biased;
-            () = self.log.abandoned().cancelled(), if !self.trace.is_stored() => return,
-            begun = self.begin(request, live) => begun,
+            () = self.live.log.abandoned().cancelled(), if !self.live.trace.is_stored() => return,
+            begun = self.begin(request) => begun,
         };
         let begun = match begun {
             Ok(begun) => begun,
             Err(error) => return started.tell(Err(error)),
         };
-        let mut transcript = Transcript::new(self.id);
-        self.log.push(EventKind::Created);
+        let mut transcript = Transcript::new(self.live.response);
+        self.live.log.push(EventKind::Created);
         let relayed = async {
-            let _at_work = match self.turn_of_its_own(&begun.response, live, &mut started).await {
+            let _at_work = match self.turn_of_its_own(&begun.response, &mut started).await {
                 Ok(at_work) => at_work,
                 Err(outcome) => return outcome,
             };
-            self.log.push(EventKind::InProgress);
+            self.live.log.push(EventKind::InProgress);
             self.relay(begun.opening, &begun.response, &mut transcript, &mut started).await
         };
         let relayed = AssertUnwindSafe(relayed).catch_unwind().await;
@@ -212,30 +201,28 @@ impl Run {
                 _ => Err(ChatError::Stopped),
             });
         }
-        if let Status::Failed(failure) = &ended.response.status {
-            self.log.push(EventKind::Failed(failure.clone()));
+        for kind in ending(Arc::new(ended)) {
+            self.live.log.push(kind);
         }
-        self.log.push(EventKind::Ended(Arc::new(ended)));
     }
 
     /// Lets a turn in the background wait until fewer of them are at work. Its caller does not.
     async fn turn_of_its_own(
         &self,
         response: &Arc<Response>,
-        live: &LiveTurn,
         started: &mut Started,
     ) -> Result<Option<SemaphorePermit<'_>>, relay::Outcome> {
         if !response.background {
             return Ok(None);
         }
-        self.log.push(EventKind::Queued);
+        self.live.log.push(EventKind::Queued);
         started.tell(Ok(Arc::clone(response)));
         let at_work = tokio::select! {
             biased;
             status = self.stopped() => return Err(relay::Outcome::of(status)),
             at_work = self.inner.at_work.acquire() => at_work,
         };
-        live.at_work.store(true, Ordering::Relaxed);
+        self.live.at_work.store(true, Ordering::Relaxed);
         // Only a closed semaphore gives none, and nobody closes this one.
         Ok(at_work.ok())
     }
@@ -243,8 +230,8 @@ impl Run {
     /// Completes with the status of a turn that shall end before its answer does.
     async fn stopped(&self) -> Status {
         tokio::select! {
-            () = self.stop.cancelled() => {}
-            () = self.log.abandoned().cancelled() => {}
+            () = self.live.stop.cancelled() => {}
+            () = self.live.log.abandoned().cancelled() => {}
             () = self.inner.shutdown.cancelled() => {}
         }
         self.was_stopped().unwrap_or(Status::Cancelled)
@@ -252,12 +239,12 @@ impl Run {
 
     /// The status, if the turn shall end before its answer does.
     fn was_stopped(&self) -> Option<Status> {
-        if self.stop.is_cancelled() {
+        if self.live.stop.is_cancelled() {
             Some(Status::Cancelled)
         } else if self.inner.shutdown.is_cancelled() {
             // Its readers may be gone because the server is going.
             Some(Status::Incomplete(IncompleteReason::ServerShutdown))
-        } else if self.log.abandoned().is_cancelled() {
+        } else if self.live.log.abandoned().is_cancelled() {
             Some(Status::Cancelled)
         } else {
             None

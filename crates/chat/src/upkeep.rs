@@ -1,10 +1,11 @@
 //! What is to be kept for a time only is forgotten when that is over.
 
-use std::{panic::AssertUnwindSafe, sync::Weak, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
-use futures::FutureExt as _;
-
-use crate::service::Inner;
+use crate::{periodic, service::Inner};
 
 /// Pause between two looks for what is over: short against the times for which things are kept.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -14,19 +15,10 @@ const BATCH: u32 = 200;
 
 /// Forgets until the service is gone.
 pub(crate) async fn run(service: Weak<Inner>) {
-    loop {
-        let forgotten = {
-            let Some(inner) = service.upgrade() else { return };
-            AssertUnwindSafe(forget(&inner)).catch_unwind().await.unwrap_or_default()
-        };
-        // After an hour of many turns there is more than one step forgets.
-        if forgotten < BATCH {
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
+    periodic::run(service, PAUSE, BATCH, forget).await;
 }
 
-async fn forget(inner: &Inner) -> u32 {
+async fn forget(inner: Arc<Inner>) -> u32 {
     inner.ports.upkeep.forget_expired(BATCH).await.unwrap_or_else(|error| {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(error, "what is over could not be forgotten");

@@ -3,10 +3,10 @@
 //! [`json`] is the one JSON form of what both keep.
 //!
 //! **Invariant**: every method is one atomic step that takes the scope first (but for upkeep, which
-//! answers no caller); nothing here knows a
+//! answers no caller, and for checkpoints, which are many scopes' at once); nothing here knows a
 //! model, a prompt, HTTP or a particular database. A store persists what it is given: ids and
-//! times are made by its caller, and only leases use the store's own clock, because they must mean
-//! the same to every process.
+//! times are made by its caller, and only how long something lasts (leases, keys, kept events)
+//! is told by the store's own clock, because that must mean the same to every process.
 
 mod conversation_store;
 mod error;

@@ -54,24 +54,28 @@ impl Default for DatabaseSection {
 pub(crate) struct DatabaseUrl(String);
 
 impl DatabaseUrl {
-    /// The URL with three stars for a password.
+    /// The URL with three stars for a password. Whatever may be a part of one is taken for it: from
+    /// the first colon to the last `@`, wherever that stands.
     fn redacted(&self) -> String {
         let Some((scheme, rest)) = self.0.split_once("://") else { return "***".to_owned() };
         if scheme == "sqlite" {
             return self.0.clone();
         }
-        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let place = match place.rsplit_once('@') {
-            None => place.to_owned(),
+        let (user, place) = match rest.rsplit_once('@') {
+            None => (String::new(), rest),
             Some((who, place)) => match who.split_once(':') {
-                None => format!("{who}@{place}"),
-                Some((user, _)) => format!("{user}:***@{place}"),
+                None => (format!("{who}@"), place),
+                Some((user, _)) => (format!("{user}:***@"), place),
             },
         };
-        let query: Vec<_> = query.split('&').filter(|it| !it.starts_with("password=")).collect();
-        match query.join("&") {
-            empty if empty.is_empty() => format!("{scheme}://{place}"),
-            query => format!("{scheme}://{place}?{query}"),
+        let (place, settings) = place.split_once('?').unwrap_or((place, ""));
+        let is_shown = |setting: &&str| match setting.split_once('=') {
+            None => false,
+            Some((name, _)) => !name.contains("pass") && !name.contains('%'),
+        };
+        match settings.split('&').filter(is_shown).collect::<Vec<_>>().join("&") {
+            none if none.is_empty() => format!("{scheme}://{user}{place}"),
+            settings => format!("{scheme}://{user}{place}?{settings}"),
         }
     }
 }
@@ -197,6 +201,16 @@ mod tests {
             ("postgres://u:can@ary@host/db", "postgres://u:***@host/db"),
             ("postgres://u@host/db?password=canary&user=u", "postgres://u@host/db?user=u"),
             ("postgres://host/db", "postgres://host/db"),
+            (
+                "postgres://u:ca?nary@host/db?sslmode=require",
+                "postgres://u:***@host/db?sslmode=require",
+            ),
+            ("postgres://u:ca/nary?canary=@host/db", "postgres://u:***@host/db"),
+            ("postgres://u@host/db?pass%77ord=canary", "postgres://u@host/db"),
+            (
+                "postgres://u@host/db?sslpassword=canary&sslmode=disable",
+                "postgres://u@host/db?sslmode=disable",
+            ),
             ("sqlite:///a/b.db", "sqlite:///a/b.db"),
             ("canary", "***"),
         ] {

@@ -4,26 +4,24 @@ use std::sync::Arc;
 
 use loquat_domain::{
     Ended, Event, EventKind, FunctionCall, Item, ItemContent, ItemStart, Message, Part, Reasoning,
-    Status, StreamKind,
+    StreamKind,
 };
 use loquat_store::StoredResponse;
+
+use crate::ending::{beginning, ending};
 
 /// Events that add up to the response, numbered from 0: each text is one piece.
 pub(super) fn events(stored: StoredResponse) -> Vec<Event> {
     let StoredResponse { response, output, .. } = stored;
     let output: Vec<Arc<Item>> = output.into_iter().map(Arc::new).collect();
-    let mut kinds = vec![EventKind::Created];
+    let mut kinds = Vec::from(beginning(response.background));
     if response.background {
-        kinds.push(EventKind::Queued);
+        kinds.push(EventKind::InProgress);
     }
-    kinds.push(EventKind::InProgress);
     for (index, item) in (0..).zip(&output) {
         tell(index, item, &mut kinds);
     }
-    if let Status::Failed(failure) = &response.status {
-        kinds.push(EventKind::Failed(failure.clone()));
-    }
-    kinds.push(EventKind::Ended(Arc::new(Ended { response, output })));
+    kinds.extend(ending(Arc::new(Ended { response, output })));
     (0..).zip(kinds).map(|(sequence, kind)| Event { sequence, kind }).collect()
 }
 

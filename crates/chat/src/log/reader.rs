@@ -38,7 +38,7 @@ pub enum Read {
 }
 
 /// A reader of a live turn's log. Dropping the last one of a turn before its end cancels the turn,
-/// unless it runs in the background.
+/// unless it is one that goes on.
 #[derive(Debug)]
 pub(crate) struct LogReader {
     log: Arc<Log>,

@@ -4,15 +4,13 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use loquat_context::{Loaded, NewTurn, Prompt, TokenCounter, Window, build, plan};
-use loquat_domain::{ConversationId, Item, RawJson, Response, Settings, Status};
+use loquat_domain::{ConversationId, Item, RawJson, Response, Settings};
 use loquat_provider::{AnswerStream, ChatRequest, ProviderError};
 use loquat_store::{BeginTurn, Head, History, HistoryStart, Place, StoreError, TurnHome};
 
 use super::Run;
 use crate::{
-    ChatError, Missing, Target, TurnRequest,
-    live::{LiveTurn, Trace},
-    service::Inner,
+    ChatError, Missing, Target, TurnRequest, ending::at_first, live::Trace, service::Inner,
 };
 
 /// How often a start is tried again when the conversation moved on between reading and writing.
@@ -43,15 +41,11 @@ pub(super) enum Refused {
 }
 
 impl Run {
-    pub(super) async fn begin(
-        &self,
-        request: TurnRequest,
-        live: &LiveTurn,
-    ) -> Result<Begun, ChatError> {
+    pub(super) async fn begin(&self, request: TurnRequest) -> Result<Begun, ChatError> {
         let limit = request.settings.max_output_tokens.unwrap_or(u32::MAX);
         let reserved_output = limit.min(self.model.max_output_tokens);
         let counter = &self.inner.counter;
-        let input = self.inner.new_items(request.input.clone(), Some(self.id));
+        let input = self.inner.new_items(request.input.clone(), Some(self.live.response));
         let window = Window { context_window: self.model.context_window, reserved_output };
         let turn = NewTurn {
             instructions: counter.instructions(&request.settings),
@@ -70,7 +64,7 @@ impl Run {
             );
             let prompt =
                 build(&need, loaded, request.input.clone(), counter).map_err(ChatError::Context)?;
-            match self.commit(&request, reserved_output, head, &input, prompt, live).await {
+            match self.commit(&request, reserved_output, head, &input, prompt).await {
                 Err(ChatError::Store(StoreError::Conflict)) if attempt < ATTEMPTS => attempt += 1,
                 result => return result,
             }
@@ -86,7 +80,7 @@ impl Run {
         };
         // One more token than there is room for, so that the receipt can name what stayed out.
         let budget = u64::from(tokens).saturating_add(1);
-        let history = self.inner.ports.turns.history(&self.scope, start, budget).await;
+        let history = self.inner.ports.turns.history(&self.live.scope, start, budget).await;
         let history = history.map_err(Inner::not_found(missing(target)))?;
         if history.head.running {
             // Seen before the provider is called in vain; the commit would refuse it too.
@@ -107,7 +101,6 @@ impl Run {
         head: Option<Head>,
         input: &[Item],
         prompt: Prompt,
-        live: &LiveTurn,
     ) -> Result<Begun, ChatError> {
         let receipt = serde_json::to_string(&prompt.receipt).map_err(|_| ChatError::Internal)?;
         let input_tokens = prompt.receipt.used;
@@ -129,20 +122,20 @@ impl Run {
         let conversation = listed(&home, head);
         if let Some(id) = conversation {
             // Known before the commit, so that a deletion cannot pass between the two unseen.
-            live.conversation.get_or_init(|| id);
+            self.live.conversation.get_or_init(|| id);
         }
         let response = Arc::new(self.response(request, conversation));
-        if self.trace.is_stored() {
+        if self.live.trace.is_stored() {
             let begin = BeginTurn {
                 response: response.as_ref().clone(),
-                hidden: self.trace == Trace::Hidden,
+                hidden: self.live.trace == Trace::Hidden,
                 home,
                 input: input.to_vec(),
                 receipt: RawJson::from_checked(receipt),
                 lease: self.inner.limits.lease,
                 once: request.once.clone().map(|once| self.inner.once(once)),
             };
-            let commit = self.inner.ports.turns.begin_turn(&self.scope, begin);
+            let commit = self.inner.ports.turns.begin_turn(&self.live.scope, begin);
             // A request that may have come before, or that has to wait, calls nobody yet.
             let committed = if request.background || request.once.is_some() {
                 commit.await
@@ -157,7 +150,7 @@ impl Run {
     fn home(&self, target: Target, head: Option<Head>) -> TurnHome {
         match (target, head) {
             // It leaves no trace in the conversation that it has read.
-            _ if self.trace == Trace::Hidden => self.new_home(false),
+            _ if self.live.trace == Trace::Hidden => self.new_home(false),
             (Target::Conversation(id), Some(head)) => {
                 TurnHome::Existing { id, place: Place::Leaf(head.leaf) }
             }
@@ -176,7 +169,7 @@ impl Run {
 
     fn response(&self, request: &TurnRequest, conversation: Option<ConversationId>) -> Response {
         Response {
-            id: self.id,
+            id: self.live.response,
             conversation,
             previous: match request.target {
                 Target::Response(id) => Some(id),
@@ -186,7 +179,7 @@ impl Run {
             settings: request.settings.clone(),
             metadata: request.metadata.clone(),
             background: request.background,
-            status: if request.background { Status::Queued } else { Status::InProgress },
+            status: at_first(request.background),
             usage: None,
             created_at: self.inner.ports.clock.now(),
             completed_at: None,

@@ -9,7 +9,7 @@ use loquat_domain::{
 use loquat_store::{FinishTurn, StoreError};
 
 use super::{Run, relay::Outcome};
-use crate::transcript::Transcript;
+use crate::{ending::ending_events, transcript::Transcript};
 
 /// Waits between attempts to store an end while the store cannot be reached: about ten seconds in
 /// all, the time that a database takes to restart.
@@ -37,7 +37,7 @@ impl Run {
             _ => ItemStatus::Incomplete,
         };
         transcript.close(item_status, &self.inner.tools(), &mut |kind| {
-            self.log.push(kind);
+            self.live.log.push(kind);
         });
         let output = transcript.into_output();
         let usage = outcome.usage.unwrap_or_else(|| self.estimate(input_tokens, &output));
@@ -50,14 +50,12 @@ impl Run {
             },
             output,
         };
-        if self.trace.is_stored() { self.store_end(ended).await } else { ended }
+        if self.live.trace.is_stored() { self.store_end(ended).await } else { ended }
     }
 
     async fn store_end(&self, mut ended: Ended) -> Ended {
-        // The `error` event of a failure comes before the last one.
-        let still_to_come = if matches!(ended.response.status, Status::Failed(_)) { 2 } else { 1 };
-        let last_sequence = self.log.last_sequence() + still_to_come;
-        let log = self.log.all_unsaved();
+        let last_sequence = self.live.log.last_sequence() + ending_events(&ended.response.status);
+        let log = self.live.log.all_unsaved();
         let mut pauses = PAUSES.iter();
         loop {
             let finish = FinishTurn {
@@ -67,7 +65,7 @@ impl Run {
                 log: log.clone(),
                 keep_log: self.inner.limits.event_log_keep,
             };
-            match self.inner.ports.turns.finish_turn(&self.scope, finish).await {
+            match self.inner.ports.turns.finish_turn(&self.live.scope, finish).await {
                 Ok(()) => break,
                 Err(StoreError::NotFound) => {
                     // Deleted while it ran: there is nothing left to say about it.
@@ -76,7 +74,8 @@ impl Run {
                 }
                 Err(StoreError::Conflict) => {
                     // Another process took this one for dead. What it stored is the truth.
-                    if let Ok(stored) = self.inner.ports.turns.response(&self.scope, self.id).await
+                    if let Ok(stored) =
+                        self.inner.ports.turns.response(&self.live.scope, self.live.response).await
                     {
                         ended.response = stored.response;
                         ended.output = stored.output.into_iter().map(Arc::new).collect();
@@ -85,7 +84,7 @@ impl Run {
                 }
                 Err(error) => {
                     let error: &dyn std::error::Error = &error;
-                    tracing::error!(error, response = %self.id, "a turn's end could not be stored");
+                    tracing::error!(error, response = %self.live.response, "a turn's end could not be stored");
                 }
             }
             let Some(pause) = pauses.next() else {
@@ -97,7 +96,7 @@ impl Run {
             };
             tokio::time::sleep(*pause).await;
         }
-        self.log.stop_saving();
+        self.live.log.stop_saving();
         ended
     }
 

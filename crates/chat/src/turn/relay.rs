@@ -116,7 +116,7 @@ impl Run {
                 _ if finished.is_some() => {}
                 content => {
                     let mut is_full = false;
-                    let mut emit = |kind| is_full = self.log.push(kind);
+                    let mut emit = |kind| is_full = self.live.log.push(kind);
                     if transcript.push(content, &tools, &mut emit).is_err() {
                         return broken(&ProviderError::Protocol("mixed tool calls"), transcript);
                     }
@@ -144,10 +144,10 @@ impl Run {
     }
 
     async fn make_room(&self) {
-        if self.log.wants_saving() {
+        if self.live.log.wants_saving() {
             self.inner.save_now.notify_one();
         }
-        self.log.wait_for_room(self.inner.limits.slow_reader).await;
+        self.live.log.wait_for_room(self.inner.limits.slow_reader).await;
     }
 
     /// Completes when the turn must end although the provider has not.

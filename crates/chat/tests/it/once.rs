@@ -9,16 +9,16 @@ use loquat_provider::FinishReason;
 
 use crate::stage::{Stage, anna, end, message, read, says, scope};
 
-fn once(key: &str, asked: u8) -> Option<OnceKey> {
-    Some(OnceKey {
+fn once(key: &str, asked: u8) -> OnceKey {
+    OnceKey {
         route: "test",
         key: IdempotencyKey::new(key).unwrap(),
         fingerprint: Fingerprint([asked; 32]),
-    })
+    }
 }
 
 fn asks_once(key: &str) -> TurnRequest {
-    TurnRequest { once: once(key, 1), ..says(Target::NewConversation, "hi") }
+    TurnRequest { once: Some(once(key, 1)), ..says(Target::NewConversation, "hi") }
 }
 
 #[tokio::test(start_paused = true)]
@@ -61,7 +61,7 @@ async fn the_conversation_that_the_first_one_locks_does_not_hide_it_from_the_sec
     let stage = Stage::new();
     let conversation = stage.chat.create_conversation(&anna(), NewConversation::default()).await;
     let target = Target::Conversation(conversation.unwrap().id);
-    let request = TurnRequest { once: once("k", 1), ..says(target, "hi") };
+    let request = TurnRequest { once: Some(once("k", 1)), ..says(target, "hi") };
     let (turn, _answer) = stage.turn(request.clone()).await;
     let again = stage.chat.start_turn(&anna(), request).await;
     match again {
@@ -94,7 +94,7 @@ async fn a_key_serves_one_request() {
     let (turn, answer) = stage.turn(asks_once("k")).await;
     answer.finish(FinishReason::Stop).await;
     read(turn).await;
-    let other = TurnRequest { once: once("k", 2), ..says(Target::NewConversation, "ho") };
+    let other = TurnRequest { once: Some(once("k", 2)), ..says(Target::NewConversation, "ho") };
     let refused = stage.chat.start_turn(&anna(), other).await;
     assert!(matches!(refused, Err(ChatError::KeyReused)), "{refused:?}");
 }
@@ -140,7 +140,7 @@ async fn a_turn_that_leaves_no_trace_is_told_again_and_cannot_be_named() {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_is_forgotten_after_its_time() {
-    let limits = Limits { idempotency_keep: Duration::from_secs(60), ..Limits::default() };
+    let limits = Limits { idempotency_keep: Duration::from_mins(1), ..Limits::default() };
     let stage = Stage::with_limits(limits);
     for _ in 0..2 {
         let (turn, answer) = stage.turn(asks_once("k")).await;
@@ -154,7 +154,7 @@ async fn a_key_is_forgotten_after_its_time() {
 #[tokio::test]
 async fn a_conversation_and_its_items_are_made_once() {
     let stage = Stage::new();
-    let new = NewConversation { once: once("c", 1), ..NewConversation::default() };
+    let new = NewConversation { once: Some(once("c", 1)), ..NewConversation::default() };
     let made = stage.chat.create_conversation(&anna(), new.clone()).await.unwrap();
     assert_eq!(stage.chat.create_conversation(&anna(), new.clone()).await.unwrap(), made);
     let other = scope("acme", "bert");
@@ -162,7 +162,7 @@ async fn a_conversation_and_its_items_are_made_once() {
 
     let note = || vec![message(Role::User, "a note")];
     let anna = anna();
-    let append = || stage.chat.append_items(&anna, made.id, note(), once("i", 1));
+    let append = || stage.chat.append_items(&anna, made.id, note(), Some(once("i", 1)));
     let items = append().await.unwrap();
     assert_eq!(append().await.unwrap(), items);
 }

@@ -122,9 +122,7 @@ impl Encode for ResponsesEncoder {
                 return Step::Last;
             }
             EventKind::Created => {
-                let waits = self.response.background;
-                let status = if waits { Status::Queued } else { Status::InProgress };
-                self.lifecycle(sequence, "response.created", &status, out);
+                self.lifecycle(sequence, "response.created", &self.response.status, out);
             }
             EventKind::Queued => {
                 self.lifecycle(sequence, "response.queued", &Status::Queued, out);
