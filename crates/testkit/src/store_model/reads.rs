@@ -8,6 +8,9 @@ use loquat_store::{Archived, HistoryStart, StoreError};
 use super::calls::{PlaceOfCall, Player};
 use crate::store_conformance::Store;
 
+/// More than any row of calls makes: a store that is wrong may have no last page.
+const MOST_PAGES: usize = 64;
+
 fn line<T: Debug>(what: &str, read: &Result<T, StoreError>) -> String {
     format!("{what}: {read:?}")
 }
@@ -64,7 +67,7 @@ async fn conversation(
         return;
     }
     let mut after = None;
-    loop {
+    for _ in 0..MOST_PAGES {
         let limit = PageLimit::new(3).unwrap_or(PageLimit::MAX);
         let page = PageRequest { after, order: Order::Descending, limit };
         let read = store.items(scope, id, page).await;
@@ -95,7 +98,7 @@ async fn response(store: &dyn Store, scope: &Scope, id: ResponseId, lines: &mut 
     let history = store.history(scope, HistoryStart::Response(id), u64::MAX).await;
     lines.push(line("chain", &history));
     let mut from = 0;
-    loop {
+    for _ in 0..MOST_PAGES {
         let log = store.events(scope, id, from, 2).await;
         lines.push(line("events", &log));
         match log.ok().and_then(|log| log.runs.last().map(|run| run.last)) {

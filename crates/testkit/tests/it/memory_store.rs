@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use loquat_domain::{
-    Conversation, ConversationId, Metadata, RawJson, Response, ResponseId, Scope, Settings, Status,
-    TenantId, UserId,
+    Conversation, ConversationId, Fingerprint, IdempotencyKey, Metadata, RawJson, Response,
+    ResponseId, Scope, Settings, Status, TenantId, UserId,
 };
 use loquat_store::{
-    BeginTurn, ConversationStore as _, StoreError, TurnHome, TurnStore as _, Upkeep as _,
+    BeginTurn, CheckpointLog, ConversationStore as _, FinishTurn, Once, StoreError, TurnHome,
+    TurnStore as _, Upkeep as _, json,
 };
 use loquat_testkit::{FakeClock, FakeIds, MemoryStore, StoreCall};
 
@@ -32,10 +33,8 @@ fn conversation(clock: &FakeClock, ids: &FakeIds) -> Conversation {
     }
 }
 
-#[tokio::test]
-async fn a_lease_ends_when_the_clock_says_so() {
-    let (clock, ids) = (FakeClock::default(), FakeIds::new());
-    let store = MemoryStore::with_clock(clock.clone());
+/// A turn in a new implicit conversation, alive for 30 seconds.
+fn turn(clock: &FakeClock, ids: &FakeIds) -> BeginTurn {
     let response = Response {
         id: ResponseId::from_uuid(ids.next_id()),
         conversation: None,
@@ -49,17 +48,58 @@ async fn a_lease_ends_when_the_clock_says_so() {
         created_at: clock.now(),
         completed_at: None,
     };
-    let home = TurnHome::New { conversation: conversation(&clock, &ids), listed: false };
-    let receipt = RawJson::from_checked("{}");
-    let lease = Duration::from_secs(30);
-    let (hidden, input, once) = (false, vec![], None);
-    let turn = BeginTurn { response, hidden, home, input, receipt, lease, once };
-    store.begin_turn(&scope(), turn).await.unwrap();
+    BeginTurn {
+        response,
+        hidden: false,
+        home: TurnHome::New { conversation: conversation(clock, ids), listed: false },
+        input: vec![],
+        receipt: RawJson::from_checked("{}"),
+        lease: Duration::from_secs(30),
+        once: None,
+    }
+}
+
+#[tokio::test]
+async fn a_lease_ends_when_the_clock_says_so() {
+    let (clock, ids) = (FakeClock::default(), FakeIds::new());
+    let store = MemoryStore::with_clock(clock.clone());
+    store.begin_turn(&scope(), turn(&clock, &ids)).await.unwrap();
 
     clock.advance(Duration::from_micros(29_999_999));
     assert_eq!(store.stale_turns(1).await.unwrap(), []);
     clock.advance(Duration::from_micros(1));
     assert_eq!(store.stale_turns(1).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn keys_and_events_are_kept_until_the_clock_says_so() {
+    let (clock, ids) = (FakeClock::default(), FakeIds::new());
+    let store = MemoryStore::with_clock(clock.clone());
+    let once = Once {
+        route: "/things",
+        key: IdempotencyKey::new("k").unwrap(),
+        fingerprint: Fingerprint([1; 32]),
+        keep: Duration::from_secs(10),
+    };
+    let turn = BeginTurn { once: Some(once.clone()), ..turn(&clock, &ids) };
+    let response = Response { status: Status::Completed, ..turn.response.clone() };
+    let id = response.id;
+    store.begin_turn(&scope(), turn).await.unwrap();
+    let log = vec![CheckpointLog { first: 0, last: 0, events: json::encode_events([]) }];
+    let keep_log = Duration::from_secs(20);
+    let end = FinishTurn { response, output: vec![], last_sequence: 1, log, keep_log };
+    store.finish_turn(&scope(), end).await.unwrap();
+
+    for (seconds, has_key, has_events, forgotten) in
+        [(9, true, true, 0), (1, false, true, 1), (9, false, true, 0), (1, false, false, 1)]
+    {
+        clock.advance(Duration::from_secs(seconds));
+        assert_eq!(store.earlier(&scope(), &once).await.unwrap().is_some(), has_key);
+        let log = store.events(&scope(), id, 0, 1).await.unwrap();
+        assert_eq!((log.runs.len() == 1, log.end.unwrap().kept), (has_events, has_events));
+        assert_eq!(store.forget_expired(10).await.unwrap(), forgotten);
+    }
+    assert_eq!(store.forget_expired(10).await.unwrap(), 0);
 }
 
 #[tokio::test]
