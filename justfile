@@ -34,6 +34,12 @@ docs:
 bench *arguments:
     cargo run --release --package loquat-bench -- {{ arguments }}
 
+# The long form of the tests that break a server: kills, storms, races; arguments are test names.
+torture *arguments:
+    cargo build --release --bin loquat
+    LOQUAT_TORTURE_KILLS=100 LOQUAT_TORTURE_SECONDS=60 LOQUAT_TORTURE_RACES=500 \
+        cargo test --release --package loquat-e2e --test it -- torture:: {{ arguments }}
+
 # Checks licences, sources and known faults of the dependencies; needs cargo-deny.
 deny:
     cargo deny check

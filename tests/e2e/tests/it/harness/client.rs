@@ -104,9 +104,7 @@ impl Client {
 
     /// Sends a request and reads all of its answer.
     pub(crate) async fn whole(&self, request: &Request) -> Answer {
-        let mut exchange = self.open(request).await;
-        exchange.read_to_end().await;
-        Answer { status: exchange.status(), body: exchange.body.bytes().to_vec() }
+        self.open(request).await.answer().await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -265,6 +263,12 @@ impl Exchange {
     pub(crate) async fn read_to_end(&mut self) -> bool {
         while self.more().await {}
         self.is_whole()
+    }
+
+    /// Reads to the end of the body, whether that is whole or not.
+    pub(crate) async fn answer(mut self) -> Answer {
+        self.read_to_end().await;
+        Answer { status: self.status(), body: self.body.bytes().to_vec() }
     }
 
     /// The id in the first event of a stream of `/v1/responses`.

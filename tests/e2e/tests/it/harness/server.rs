@@ -258,7 +258,12 @@ impl Server {
 
     /// Asks it to stop, as a service manager does.
     pub(crate) async fn terminate(&self) {
-        let kill = format!("kill -TERM {}", self.pid());
+        self.signal("TERM").await;
+    }
+
+    /// Sends it a signal.
+    pub(crate) async fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.pid());
         let killed = soon("the shell", Command::new("sh").args(["-c", &kill]).status()).await;
         assert!(killed.unwrap().success());
     }

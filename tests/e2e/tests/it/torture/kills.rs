@@ -62,25 +62,25 @@ async fn killed_and_restarted(store: Store) {
 async fn of_two_servers_on_one_database_each_ends_what_the_other_left_when_it_was_killed() {
     let seed = Seed::new();
     let mut trial = Trial::new(Store::Postgres, LEASE_OF_TWO, &seed).await;
-    let mut lives = trial.home.serve().await;
+    let mut survivor = trial.home.serve().await;
     for _ in 0..seed::kills().div_ceil(2) {
-        let dies = std::mem::replace(&mut lives, trial.home.serve().await);
-        let (at_one, at_other) = (trial.crowd(&dies).await, trial.crowd(&lives).await);
+        let victim = std::mem::replace(&mut survivor, trial.home.serve().await);
+        let (at_one, at_other) = (trial.crowd(&victim).await, trial.crowd(&survivor).await);
         trial.a_while().await;
-        let died = kill(dies).await;
+        let died = kill(victim).await;
         // Nobody starts it again: the other one has to see to it, which has its own work.
         let left = at_one.gone().await;
-        trial.check(&lives, Some(died), left).await;
+        trial.check(&survivor, Some(died), left).await;
         let undisturbed = at_other.stop().await;
-        trial.check(&lives, None, undisturbed).await;
+        trial.check(&survivor, None, undisturbed).await;
     }
-    trial.check_all(&lives).await;
+    trial.check_all(&survivor).await;
 }
 
-/// Returns the moment from which on nothing more was stored.
+/// Returns the moment up to which it lived at least.
 async fn kill(server: Server) -> Instant {
-    let output = server.kill().await;
     let died = Instant::now();
+    let output = server.kill().await;
     assert!(!output.contains("panicked"), "{output}");
     died
 }

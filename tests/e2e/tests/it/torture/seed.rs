@@ -32,7 +32,7 @@ impl Drop for Seed {
 
 /// How often each loop kills.
 pub(crate) fn kills() -> usize {
-    amount("LOQUAT_TORTURE_KILLS", 5)
+    amount("LOQUAT_TORTURE_KILLS", 4)
 }
 
 /// How long a storm lasts, in seconds.

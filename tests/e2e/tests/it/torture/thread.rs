@@ -194,9 +194,8 @@ pub(crate) struct Auditor {
 impl Auditor {
     /// Checks every turn that has not been checked yet, and then that the thread goes on.
     pub(crate) async fn check(&self, thread: &mut Thread, speaker: &Speaker, next: Speech) {
-        let mut stored = Vec::new();
         for turn in &mut thread.turns[thread.checked..] {
-            stored.push(self.check_turn(turn, speaker).await);
+            self.check_turn(turn, speaker).await;
         }
         if let Place::Chain(last) = &mut thread.place {
             // The first turns of a chain may be all unknown.
@@ -278,7 +277,8 @@ impl Auditor {
         let stored = text_of(&response);
         let speech = turn.speech.text();
         assert!(speech.starts_with(&stored), "{stored:?} is not what was said: {speech:?}");
-        let must_be_there = died.map_or_else(Instant::now, |died| died - STORED_WITHIN);
+        let must_be_there =
+            died.map_or_else(Instant::now, |died| died.checked_sub(STORED_WITHIN).unwrap());
         let shown = turn.shown_by(must_be_there);
         assert!(stored.starts_with(&shown), "shown and lost: {:?}", shown.strip_prefix(&stored));
         match (response["status"].as_str().unwrap(), died) {
@@ -308,7 +308,8 @@ impl Auditor {
             if !is_locked || Instant::now() > self.deadline {
                 assert_eq!(turn.status, Some(200), "{}", turn.text());
                 // What was told now is not what was heard then.
-                return turn.forget();
+                turn.forget();
+                return;
             }
             tokio::time::sleep(PAUSE).await;
         }
