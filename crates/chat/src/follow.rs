@@ -23,13 +23,13 @@ use tokio::time::Instant;
 
 use crate::{
     ending::ending,
-    log::{Joined, LogReader, Read},
+    log::{LogReader, Read},
     service::Inner,
 };
 
 /// The most runs that are read at once: a run has 2 KiB of events where they come slowly, and not
-/// much more than half of a log's window where they come fast.
-const RUNS: u32 = 16;
+/// much more than half of a log's window where they come fast. They are decoded one at a time.
+const RUNS: u32 = 8;
 
 /// For how long a store that cannot be reached is asked again: the time that a database takes to
 /// restart, twice.
@@ -131,8 +131,10 @@ struct Follower {
     id: ResponseId,
     /// Pause between two looks at a turn that runs elsewhere.
     pause: Duration,
-    /// The live log, where this process has it.
-    joined: Option<Joined>,
+    /// A place at the live log, where this process has it.
+    parked: Option<LogReader>,
+    /// Read, and not decoded yet.
+    runs: VecDeque<CheckpointLog>,
     decoder: EventDecoder,
     /// Sequence number of the next event.
     next: u64,
@@ -149,7 +151,8 @@ impl Inner {
             scope: scope.clone(),
             id,
             pause: self.limits.follow_interval,
-            joined: self.live.named(scope, id).and_then(|turn| turn.log.join()),
+            parked: self.live.named(scope, id).and_then(|turn| turn.log.parked_reader()),
+            runs: VecDeque::new(),
             decoder: EventDecoder::new(),
             next: 0,
             after,
@@ -179,13 +182,13 @@ impl Follower {
         loop {
             let events = match &mut self.source {
                 From::Nowhere => return Ok(Vec::new()),
+                From::Log(_) if !self.runs.is_empty() => self.read_store().await?,
                 From::Log(reader) => {
                     let batch = reader.next_batch().await;
                     if batch.is_empty() {
                         return Ok(batch);
                     }
-                    // Some of them were in the store already.
-                    batch.into_iter().filter(|event| event.sequence >= self.next).collect()
+                    batch
                 }
                 From::Store => self.read_store().await?,
             };
@@ -205,17 +208,25 @@ impl Follower {
     }
 
     async fn read_store(&mut self) -> Result<Vec<Event>, CutOff> {
+        if let Some(run) = self.runs.pop_front() {
+            return self.decode(&run);
+        }
         let log = self.patiently(Self::log).await?;
-        if !log.runs.is_empty() {
-            return self.decode(log.runs);
+        self.runs.extend(log.runs);
+        if !self.runs.is_empty() {
+            return Ok(Vec::new());
         }
         if let Some(end) = log.end {
             self.source = From::Nowhere;
             return self.end(end).await;
         }
-        if let Some(joined) = self.joined.take_if(|joined| joined.start <= self.next) {
-            self.source = From::Log(joined.reader);
-            return self.decode(joined.before);
+        if let Some(mut reader) = self.parked.take() {
+            if let Some(before) = reader.catch_up(self.next) {
+                self.runs.extend(before);
+                self.source = From::Log(reader);
+                return Ok(Vec::new());
+            }
+            self.parked = Some(reader);
         }
         tokio::time::sleep(self.pause).await;
         Ok(Vec::new())
@@ -229,16 +240,13 @@ impl Follower {
         self.turns.response(&self.scope, self.id)
     }
 
-    /// The events of those runs that have not been read yet.
-    fn decode(&mut self, runs: Vec<CheckpointLog>) -> Result<Vec<Event>, CutOff> {
-        let mut events = Vec::new();
-        for run in runs {
-            if run.first != self.next {
-                continue;
-            }
-            events.extend(self.decoder.push(&run.events).map_err(|error| self.cut(&error))?);
-            self.next = run.last + 1;
+    /// The events of a run, unless they were read already.
+    fn decode(&mut self, run: &CheckpointLog) -> Result<Vec<Event>, CutOff> {
+        if run.first != self.next {
+            return Ok(Vec::new());
         }
+        let events = self.decoder.push(&run.events).map_err(|error| self.cut(&error))?;
+        self.next = run.last + 1;
         Ok(events)
     }
 

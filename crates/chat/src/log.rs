@@ -22,8 +22,8 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use reader::LogReader;
-use reader::Position;
 pub use reader::Read;
+use reader::{PARKED, Position};
 use unsaved::Unsaved;
 
 /// What becomes of a turn that nobody reads any more.
@@ -42,17 +42,6 @@ pub(crate) enum Keep {
     Everything,
     /// Nothing.
     Nothing,
-}
-
-/// A reader that came in the middle.
-#[derive(Debug)]
-pub(crate) struct Joined {
-    /// Sequence number of the first event of `before`, or, where that is empty, of the reader.
-    pub(crate) start: u64,
-    /// What the store is not known to have of what came before.
-    pub(crate) before: Vec<CheckpointLog>,
-    /// Reads what comes from now on.
-    pub(crate) reader: LogReader,
 }
 
 /// The log of one turn.
@@ -110,16 +99,15 @@ impl Log {
         LogReader::new(Arc::clone(self), id)
     }
 
-    /// A reader of what comes from now on, with what the store may lack of the rest. `None` once
-    /// the store has everything, or will not get anything.
-    pub(crate) fn join(self: &Arc<Self>) -> Option<Joined> {
+    /// A reader that has its place and reads nothing yet, because it is still busy with what came
+    /// before: see [`LogReader::catch_up`]. `None` once the store has everything, or will not get
+    /// anything.
+    pub(crate) fn parked_reader(self: &Arc<Self>) -> Option<LogReader> {
         let mut state = self.lock();
-        let end = state.end();
-        let before = state.unsaved.as_ref()?.copy(end);
-        let id = state.add_reader(end);
+        state.unsaved.as_ref()?;
+        let id = state.add_reader(PARKED);
         drop(state);
-        let start = before.first().map_or(end, |run| run.first);
-        Some(Joined { start, before, reader: LogReader::new(Arc::clone(self), id) })
+        Some(LogReader::new(Arc::clone(self), id))
     }
 
     /// Cancelled when nobody reads any more before the log was closed, if that matters.

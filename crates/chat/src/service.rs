@@ -22,6 +22,9 @@ use crate::{
     ChatError, Clock, IdSource, Limits, Missing, ModelCatalog, live::LiveTurns, transcript,
 };
 
+/// How long the ends of the turns that a stop has cut off may take to be stored.
+const LAST_COMMITS: Duration = Duration::from_secs(4);
+
 /// Everything outside that the service needs.
 #[derive(Clone)]
 pub struct Ports {
@@ -124,7 +127,9 @@ impl ChatService {
         self.inner.tasks.close();
         if tokio::time::timeout(patience, self.inner.tasks.wait()).await.is_err() {
             self.stop_turns();
-            self.inner.tasks.wait().await;
+            // A store that does not answer must not hold up the stop: what is not stored by then is
+            // ended by whoever finds it.
+            let _ = tokio::time::timeout(LAST_COMMITS, self.inner.tasks.wait()).await;
         }
     }
 }

@@ -14,7 +14,7 @@ use std::{
 
 use futures::FutureExt as _;
 use loquat_domain::{EventKind, IncompleteReason, Response, ResponseId, Scope, Status};
-use loquat_store::StoreError;
+use loquat_store::{Earlier, Once, StoreError};
 use tokio::{
     sync::{OwnedSemaphorePermit, SemaphorePermit, oneshot},
     time::Instant,
@@ -62,15 +62,20 @@ impl ChatService {
         let once = inner.once(key);
         // Seen before the provider is called in vain, and before what the first request has changed
         // can be in the way; the commit sees it again.
-        let earlier = match inner.ports.turns.earlier(scope, &once).await {
-            Ok(Some(earlier)) => earlier,
-            Ok(None) => match self.begin_turn(scope, request).await {
+        let earlier = match self.earlier(scope, &once).await? {
+            Some(earlier) => earlier,
+            None => match self.begin_turn(scope, request).await {
                 Err(ChatError::Store(StoreError::Done(earlier))) => earlier,
+                // In the way may be the same request, which came between the two looks.
+                Err(error) => self.earlier(scope, &once).await?.ok_or(error)?,
                 begun => return begun,
             },
-            Err(error) => return Err(ChatError::Store(error)),
         };
         inner.told_again(scope, earlier, once.fingerprint).await
+    }
+
+    async fn earlier(&self, scope: &Scope, once: &Once) -> Result<Option<Earlier>, ChatError> {
+        self.inner.ports.turns.earlier(scope, once).await.map_err(ChatError::Store)
     }
 
     async fn begin_turn(&self, scope: &Scope, request: TurnRequest) -> Result<Turn, ChatError> {

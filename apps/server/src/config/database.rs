@@ -64,6 +64,7 @@ impl DatabaseUrl {
         let (user, place) = match rest.rsplit_once('@') {
             None => (String::new(), rest),
             Some((who, place)) => match who.split_once(':') {
+                None if who.contains(['/', '?', '=']) => ("***@".to_owned(), place),
                 None => (format!("{who}@"), place),
                 Some((user, _)) => (format!("{user}:***@"), place),
             },
@@ -199,6 +200,7 @@ mod tests {
                 "postgres://u:***@host:1/db?sslmode=require",
             ),
             ("postgres://u:can@ary@host/db", "postgres://u:***@host/db"),
+            ("postgres://host/db?password=can@ary", "postgres://***@ary"),
             ("postgres://u@host/db?password=canary&user=u", "postgres://u@host/db?user=u"),
             ("postgres://host/db", "postgres://host/db"),
             (

@@ -7,9 +7,13 @@ use std::{
 };
 
 use loquat_domain::Event;
+use loquat_store::CheckpointLog;
 use tokio::time::Instant;
 
 use super::Log;
+
+/// Where a reader stands that needs nothing of the log yet.
+pub(super) const PARKED: u64 = u64::MAX;
 
 /// Where a reader stands.
 #[derive(Debug)]
@@ -85,6 +89,21 @@ impl LogReader {
         }
         reader.waker = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// Lets a parked reader read what comes from now on, if nothing lies between that and `next`, the
+    /// first event that it has not had. Returns what the store may lack of what came before.
+    pub(crate) fn catch_up(&mut self, next: u64) -> Option<Vec<CheckpointLog>> {
+        let mut guard = self.log.lock();
+        let state = &mut *guard;
+        let end = state.end();
+        let before = state.unsaved.as_ref()?.copy(end);
+        if before.first().map_or(end, |run| run.first) > next {
+            return None;
+        }
+        let position = state.readers.iter_mut().find(|reader| reader.id == self.id)?;
+        position.next = end;
+        Some(before)
     }
 
     /// Waits for events and returns them; empty when nothing will follow.

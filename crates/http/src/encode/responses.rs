@@ -3,7 +3,8 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use loquat_domain::{
-    Ended, Event, EventKind, Failure, ItemId, ItemKind, Response, Status, StreamKind,
+    Ended, Event, EventKind, Failure, IncompleteReason, ItemId, ItemKind, Response, Status,
+    StreamKind,
 };
 use serde::Serialize;
 
@@ -113,11 +114,11 @@ impl ResponsesEncoder {
 impl Encode for ResponsesEncoder {
     fn encode(&mut self, event: &Event, out: &mut Vec<u8>) -> Step {
         let sequence = event.sequence;
-        // Where the end is the first that comes, and it was had before, nothing is left to be told.
-        // An answer that is told again begins with its first event.
+        // Where the end is the first that comes, and it was had before, nothing is left to be told. A
+        // client may have had more than was stored when the process died: it has not heard of the end.
         let had = self.had.take();
         match &event.kind {
-            EventKind::Ended(_) if had.is_some_and(|last| sequence <= last) => {
+            EventKind::Ended(ended) if had == Some(sequence) && !is_restart(&ended.response) => {
                 out.extend_from_slice(SSE_DONE);
                 return Step::Last;
             }
@@ -167,6 +168,11 @@ impl Encode for ResponsesEncoder {
     fn heartbeat(&self) -> Option<&'static [u8]> {
         Some(SSE_HEARTBEAT)
     }
+}
+
+/// True when what was stored may be less than what was said.
+fn is_restart(response: &Response) -> bool {
+    response.status == Status::Incomplete(IncompleteReason::ServerRestart)
 }
 
 fn terminal(sequence: u64, ended: &Ended, stored: bool, out: &mut Vec<u8>) {
