@@ -5,9 +5,9 @@
 //! caller may be dropped at any moment; and in each function the first thing done is to say whose
 //! rows it is about, to which row-level security then holds it.
 //!
-//! **Invariant**: nothing here opens a transaction or writes a WHERE; a call that has returned `Ok`
-//! is on the disk; no type of diesel or of the driver leaves the crate, and no password appears in
-//! what it says.
+//! **Invariant**: no call opens a transaction or writes a WHERE; one that has returned `Ok` is on the
+//! disk; no type of diesel or of the driver leaves the crate, and no password appears in what it
+//! says.
 
 mod answers;
 mod arguments;

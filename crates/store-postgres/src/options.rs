@@ -88,6 +88,13 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// for whatever else uses its connections' settings, and for the day when that changes.
 const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// After how much silence a connection is asked for a sign of life. Load balancers and firewalls
+/// forget one that was silent for some minutes.
+const KEEPALIVE: Duration = Duration::from_mins(1);
+
+/// What tokio-postgres has where the URL says nothing: Linux's default.
+const DRIVERS_KEEPALIVE: Duration = Duration::from_hours(2);
+
 /// The role that the guide for operators creates.
 const USUAL_ROLE: &str = "loquat_app";
 
@@ -202,12 +209,14 @@ impl PostgresOptions {
     /// Plans are made once for all values: every statement finds its rows by an index, whichever
     /// values it gets, and planning one anew costs several times as much as running it. So none may
     /// walk a table, or gather and sort what an index has in order, because there is little at that
-    /// moment; and nothing is compiled to machine code.
+    /// moment; and nothing is compiled to machine code. Who waits for a lock must see what its holder
+    /// has done, which another isolation than the usual one would refuse.
     pub(crate) fn serving(&self) -> Config {
         let settings = format!(
             "-c statement_timeout={} -c idle_in_transaction_session_timeout={} \
              -c plan_cache_mode=force_generic_plan -c enable_seqscan=off \
-             -c enable_bitmapscan=off -c jit=off",
+             -c enable_bitmapscan=off -c jit=off \
+             -c default_transaction_isolation=read\\ committed",
             millis(self.statement_timeout),
             millis(self.idle_in_transaction_timeout),
         );
@@ -230,9 +239,13 @@ impl PostgresOptions {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(self.create_timeout);
         }
-        // A peer that has vanished without a word is found out in the time of a slow statement.
+        // A peer that has vanished without a word is found out in the time of a slow statement, and
+        // what lies between does not forget a connection that is idle.
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(self.statement_timeout);
+        }
+        if config.get_keepalives_idle() == DRIVERS_KEEPALIVE {
+            config.keepalives_idle(KEEPALIVE);
         }
         config
     }

@@ -143,6 +143,24 @@ async fn calls_that_are_dropped_at_any_moment_leave_no_transaction_and_no_broken
     notebook.store.ping().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_database_sets_for_its_sessions_does_not_matter() {
+    let database = database().await;
+    let admin = client(&database.admin_url()).await;
+    for setting in
+        ["default_transaction_isolation = 'serializable'", "statement_timeout = 1", "jit = on"]
+    {
+        let set = format!("ALTER DATABASE {} SET {setting}", database.name());
+        admin.batch_execute(&set).await.unwrap();
+    }
+    let notebook = Notebook::connect(&options(&database.app_url())).await;
+    let id = notebook.conversation_of(Vec::new()).await;
+    for appended in futures::future::join_all((0..20).map(|_| notebook.append(id, "x"))).await {
+        appended.unwrap();
+    }
+    assert_eq!(notebook.texts(id).await, ["x"; 20]);
+}
+
 #[tokio::test]
 async fn text_that_the_database_cannot_keep_is_an_error_and_harms_nobody() {
     let (notebook, _database) = Notebook::open().await;
