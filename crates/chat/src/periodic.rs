@@ -12,11 +12,11 @@ use crate::service::Inner;
 
 /// Does `work` until the service is gone, with a pause after each round that found less than a whole
 /// `batch` to do. A fault in one round ends no other.
-pub(crate) async fn run(
+pub(crate) async fn run<F: Future<Output = u32>>(
     service: Weak<Inner>,
     pause: Duration,
     batch: u32,
-    work: impl AsyncFn(Arc<Inner>) -> u32,
+    work: impl Fn(Arc<Inner>) -> F,
 ) {
     loop {
         let done = {

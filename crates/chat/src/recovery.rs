@@ -1,13 +1,19 @@
 //! Turns whose process died are brought to their end by another, or by the next.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
 use loquat_context::TokenCounter as _;
-use loquat_domain::{IncompleteReason, ItemStatus, Response, Status, Usage};
-use loquat_store::{CheckpointLog, FinishTurn, StaleTurn, StoreError, json::EventEncoder};
+use loquat_domain::{
+    IncompleteReason, ItemStatus, Metadata, Response, ResponseId, Scope, Settings, Status, Usage,
+};
+use loquat_store::{
+    CheckpointLog, FinishTurn, StaleTurn, StoreError,
+    json::{EventDecoder, EventEncoder},
+};
+use tokio::time::Instant;
 
 use crate::{ending::beginning, periodic, service::Inner, transcript::Transcript};
 
@@ -18,35 +24,51 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The most turns that one look brings to their end.
 const BATCH: u32 = 64;
 
+/// The most runs of events that are read at once.
+const RUNS: u32 = 8;
+
 /// Looks for stale turns until the service is gone.
 pub(crate) async fn run(service: Weak<Inner>) {
+    let calm = Arc::new(Mutex::new(Instant::now()));
     // After a crash under load there are more of them than one look finds.
-    periodic::run(service, PAUSE, BATCH, recover).await;
+    periodic::run(service, PAUSE, BATCH, |inner| {
+        let calm = Arc::clone(&calm);
+        async move { recover(&inner, &calm).await }
+    })
+    .await;
 }
 
-/// Returns how many turns were ended.
-async fn recover(inner: Arc<Inner>) -> u32 {
+/// Ends the stale turns that one look finds. Returns how many there were; none when none could be
+/// ended, so that the next look takes its time. Before `calm` it ends none.
+async fn recover(inner: &Inner, calm: &Mutex<Instant>) -> u32 {
     let stale = match inner.ports.upkeep.stale_turns(BATCH).await {
         Ok(stale) => stale,
         Err(error) => {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "stale turns could not be looked for");
+            // Nobody could give a sign of life either: whoever lives has a lease's time for it.
+            *calm.lock().unwrap_or_else(PoisonError::into_inner) =
+                Instant::now() + inner.limits.lease;
             return 0;
         }
     };
+    if Instant::now() < *calm.lock().unwrap_or_else(PoisonError::into_inner) {
+        return 0;
+    }
+    let found = u32::try_from(stale.len()).unwrap_or(u32::MAX);
     let mut ended = 0;
     for turn in stale {
         // Ours, and alive: only its signs of life did not get through.
-        if inner.live.get(&turn.scope, turn.response.id).is_some() {
+        if inner.live.get(&turn.scope, turn.response).is_some() {
             continue;
         }
-        let id = turn.response.id;
-        match inner.ports.turns.finish_turn(&turn.scope.clone(), end_of(&inner, turn)).await {
+        let id = turn.response;
+        match end(inner, turn).await {
             Ok(()) => {
                 ended += 1;
                 tracing::info!(response = %id, "a turn of a dead process was ended");
             }
-            // Deleted, or ended by somebody else.
+            // Deleted, ended by somebody else, or alive after all.
             Err(StoreError::NotFound | StoreError::Conflict) => {}
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
@@ -54,14 +76,57 @@ async fn recover(inner: Arc<Inner>) -> u32 {
             }
         }
     }
-    ended
+    if ended > 0 { found } else { 0 }
 }
 
-/// The end of a turn that died: what it had emitted is its partial answer.
-fn end_of(inner: &Inner, turn: StaleTurn) -> FinishTurn {
-    let response = turn.response;
-    let emitted = turn.events.last().map_or(0, |event| event.sequence + 1);
-    let mut transcript = Transcript::replay(response.id, response.created_at, turn.events);
+/// Ends a turn that died: what it had emitted is its partial answer.
+async fn end(inner: &Inner, turn: StaleTurn) -> Result<(), StoreError> {
+    let StaleTurn { scope, response: id } = turn;
+    let response = match inner.ports.turns.response(&scope, id).await {
+        Ok(stored) => stored.response,
+        Err(error @ StoreError::Corrupt { .. }) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, response = %id, "a stale turn cannot be read, and is ended");
+            unreadable(inner, id)
+        }
+        Err(error) => return Err(error),
+    };
+    let mut transcript = Transcript::new(id);
+    let emitted = replay(inner, &scope, &response, &mut transcript).await?;
+    inner.ports.turns.finish_turn(&scope, end_of(inner, response, transcript, emitted)).await
+}
+
+/// Feeds what was checkpointed of a turn to its transcript, a run at a time; returns the number of
+/// events. They end at the first that cannot be read.
+async fn replay(
+    inner: &Inner,
+    scope: &Scope,
+    response: &Response,
+    transcript: &mut Transcript,
+) -> Result<u64, StoreError> {
+    let mut decoder = EventDecoder::new();
+    let mut next = 0;
+    loop {
+        let log = inner.ports.turns.events(scope, response.id, next, RUNS).await?;
+        if log.runs.is_empty() {
+            return Ok(next);
+        }
+        for run in log.runs {
+            let Ok(events) = decoder.push(&run.events) else { return Ok(next) };
+            for event in events {
+                transcript.replay(response.created_at, event.kind);
+            }
+            next = run.last + 1;
+        }
+    }
+}
+
+fn end_of(
+    inner: &Inner,
+    response: Response,
+    mut transcript: Transcript,
+    emitted: u64,
+) -> FinishTurn {
     let mut closing = EventEncoder::default();
     let mut next = emitted;
     // One that died before its first checkpoint has not even begun, and no stream may end so.
@@ -94,6 +159,24 @@ fn end_of(inner: &Inner, turn: StaleTurn) -> FinishTurn {
         last_sequence: next,
         log: log.into_iter().collect(),
         keep_log: inner.limits.event_log_keep,
+        only_if_stale: true,
+    }
+}
+
+/// What can be said of a response whose row cannot be read: its end takes no more than this.
+fn unreadable(inner: &Inner, id: ResponseId) -> Response {
+    Response {
+        id,
+        conversation: None,
+        previous: None,
+        model: String::new(),
+        settings: Settings::default(),
+        metadata: Metadata::default(),
+        background: false,
+        status: Status::InProgress,
+        usage: None,
+        created_at: inner.ports.clock.now(),
+        completed_at: None,
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use loquat_context::TokenCounter;
 use loquat_domain::{
-    Event, EventKind, FunctionCall, Item, ItemContent, ItemId, ItemStart, ItemStatus, Message,
-    Part, Reasoning, ResponseId, Role, StreamKind, Timestamp, check_text,
+    EventKind, FunctionCall, Item, ItemContent, ItemId, ItemStart, ItemStatus, Message, Part,
+    Reasoning, ResponseId, Role, StreamKind, Timestamp, check_text,
 };
 use loquat_provider::ProviderEvent;
 
@@ -144,16 +144,8 @@ impl Transcript {
         self.output
     }
 
-    /// Makes the transcript of the events that a turn had emitted before its process died.
-    pub(crate) fn replay(response: ResponseId, created_at: Timestamp, events: Vec<Event>) -> Self {
-        let mut transcript = Self::new(response);
-        for event in events {
-            transcript.replay_one(created_at, event.kind);
-        }
-        transcript
-    }
-
-    fn replay_one(&mut self, created_at: Timestamp, kind: EventKind) {
+    /// Takes an event that the turn had emitted before its process died.
+    pub(crate) fn replay(&mut self, created_at: Timestamp, kind: EventKind) {
         match kind {
             EventKind::ItemAdded { id, start, .. } => {
                 let body = match start {

@@ -161,7 +161,8 @@ pub trait ConversationStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::NotFound`]; [`StoreError::CursorNotFound`] when `after` is no branch's leaf.
+    /// [`StoreError::NotFound`]; [`StoreError::CursorNotFound`] when `after` is no item of the
+    /// conversation. It need not be a leaf any more: its branch may have grown meanwhile.
     async fn branches(
         &self,
         scope: &Scope,

@@ -16,7 +16,8 @@ pub struct Once {
     pub key: IdempotencyKey,
     /// What the request says.
     pub fingerprint: Fingerprint,
-    /// For how long the key is remembered, by the store's own clock.
+    /// For how long the key is remembered, by the store's own clock; until the end of the turn that
+    /// it began at least. After that it is as if it had never been used.
     pub keep: Duration,
 }
 

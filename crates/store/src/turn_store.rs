@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use loquat_domain::{
-    Conversation, ConversationId, Event, Item, ItemId, RawJson, Response, ResponseId, Scope,
-    StoredItem,
+    Conversation, ConversationId, Item, ItemId, RawJson, Response, ResponseId, Scope, StoredItem,
 };
 
 use crate::{Earlier, Once, StoreError};
@@ -155,6 +154,8 @@ pub struct FinishTurn {
     /// For how long the events can be read after the end, by the store's own clock. Zero drops them
     /// at once.
     pub keep_log: Duration,
+    /// True when somebody else than the turn itself ends it, because its lease has run out.
+    pub only_if_stale: bool,
 }
 
 /// A response as it is kept.
@@ -189,14 +190,12 @@ pub struct LogEnd {
 }
 
 /// A turn that gave no sign of life for longer than its lease.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaleTurn {
     /// On whose behalf it ran.
     pub scope: Scope,
     /// Its response, queued or in progress.
-    pub response: Response,
-    /// What it had emitted, as far as that was checkpointed; gap-free from the start.
-    pub events: Vec<Event>,
+    pub response: ResponseId,
 }
 
 /// Durable home of turns: their start, signs of life, end, and what they emitted.
@@ -258,7 +257,7 @@ pub trait TurnStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`StoreError::NotFound`] when the response was deleted; [`StoreError::Conflict`] when it has
-    /// ended already.
+    /// ended already, or is ended because it is stale and is not any more.
     async fn finish_turn(&self, scope: &Scope, turn: FinishTurn) -> Result<(), StoreError>;
 
     /// Looks a response up.
@@ -307,17 +306,16 @@ pub trait TurnStore: Send + Sync + 'static {
 #[async_trait]
 pub trait Upkeep: Send + Sync + 'static {
     /// Up to `limit` turns of all tenants whose lease has run out, oldest first. For recovery
-    /// only: it ends each of them by [`TurnStore::finish_turn`]. One turn must not hold up the
-    /// others: where events cannot be read, those before them count, and a turn whose response
-    /// cannot be read is passed over.
+    /// only: it ends each of them by [`TurnStore::finish_turn`]. One that cannot be read is named
+    /// all the same, so that it can be ended.
     ///
     /// # Errors
     ///
     /// None but [`StoreError::Unavailable`] and [`StoreError::Internal`].
     async fn stale_turns(&self, limit: u32) -> Result<Vec<StaleTurn>, StoreError>;
 
-    /// Forgets what is older than it was to be kept: events of turns that have ended, and keys,
-    /// each with its hidden response. Up to about `limit` of either in one step; returns how many.
+    /// Forgets what is older than it was to be kept: events of turns that have ended, and keys, each
+    /// with its hidden response. The key of a turn that has not ended is kept until it has. Up to about `limit` of either in one step; returns how many.
     ///
     /// # Errors
     ///

@@ -3,15 +3,15 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use loquat_domain::{Event, EventKind, ItemId, ItemStart, StreamKind};
-use loquat_store::{MockTurnStore, json::EventDecoder};
+use loquat_domain::{Event, EventKind, ItemId, ItemStart, RawJson, StreamKind};
+use loquat_store::{EventLog, MockTurnStore, StoredResponse, json::encode_events};
 use mockall::Sequence;
 
 use super::*;
 use crate::test_service::{new_id, nothing_over, response, scope, service_with};
 
-/// A turn that died after it had said `text`.
-fn died_after(text: &str) -> StaleTurn {
+/// What a turn had emitted that died after it had said `text`.
+fn said(text: &str) -> Vec<Event> {
     let id = ItemId::from_uuid(new_id());
     let kind = StreamKind::Text;
     let kinds = [
@@ -21,18 +21,43 @@ fn died_after(text: &str) -> StaleTurn {
         EventKind::PartAdded { output: 0, id, part: 0, kind },
         EventKind::Delta { output: 0, id, part: 0, kind, text: text.to_owned() },
     ];
-    let events = (0..).zip(kinds).map(|(sequence, kind)| Event { sequence, kind }).collect();
-    StaleTurn { scope: scope(), response: response(), events }
+    (0..).zip(kinds).map(|(sequence, kind)| Event { sequence, kind }).collect()
+}
+
+/// A turn that died after it had emitted these events, as `turns` keeps it: in runs of two.
+fn died_after(turns: &mut MockTurnStore, events: &[Event]) -> StaleTurn {
+    let response = response();
+    let id = response.id;
+    let stored = StoredResponse {
+        response,
+        hidden: false,
+        output: vec![],
+        receipt: RawJson::from_checked("{}"),
+    };
+    turns.expect_response().withf(move |_, it| *it == id).returning(move |_, _| Ok(stored.clone()));
+    let runs: Vec<_> = events
+        .chunks(2)
+        .map(|run| CheckpointLog {
+            first: run[0].sequence,
+            last: run[run.len() - 1].sequence,
+            events: encode_events(run),
+        })
+        .collect();
+    turns.expect_events().withf(move |_, it, _, _| *it == id).returning(move |_, _, from, most| {
+        let runs = runs.iter().filter(|run| run.first >= from).take(most.try_into().unwrap());
+        Ok(EventLog { runs: runs.cloned().collect(), end: None })
+    });
+    StaleTurn { scope: scope(), response: id }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stale_turn_ends_once_with_what_it_had_said() {
-    let stale = died_after("Hel");
-    let id = stale.response.id;
+    let mut turns = MockTurnStore::new();
+    let stale = died_after(&mut turns, &said("Hel"));
+    let id = stale.response;
     let mut upkeep = nothing_over();
     upkeep.expect_stale_turns().times(1).return_once(move |_| Ok(vec![stale]));
     upkeep.expect_stale_turns().returning(|_| Ok(Vec::new()));
-    let mut turns = MockTurnStore::new();
     turns
         .expect_finish_turn()
         .withf(move |as_whom, end| {
@@ -43,6 +68,7 @@ async fn a_stale_turn_ends_once_with_what_it_had_said() {
                 // Five events were checkpointed; the three that close the item follow them.
                 && end.log.iter().map(|run| (run.first, run.last)).eq([(5, 7)])
                 && end.last_sequence == 5 + 3
+                && end.only_if_stale
         })
         .times(1)
         .returning(|_, _| Ok(()));
@@ -53,11 +79,11 @@ async fn a_stale_turn_ends_once_with_what_it_had_said() {
 
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_died_before_its_first_checkpoint_begins_before_it_ends() {
-    let stale = StaleTurn { scope: scope(), response: response(), events: Vec::new() };
+    let mut turns = MockTurnStore::new();
+    let stale = died_after(&mut turns, &[]);
     let mut upkeep = nothing_over();
     upkeep.expect_stale_turns().times(1).return_once(move |_| Ok(vec![stale]));
     upkeep.expect_stale_turns().returning(|_| Ok(Vec::new()));
-    let mut turns = MockTurnStore::new();
     turns
         .expect_finish_turn()
         .withf(|_, end| {
@@ -77,10 +103,10 @@ async fn a_turn_that_died_before_its_first_checkpoint_begins_before_it_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_was_deleted_or_ended_meanwhile_is_passed_over() {
     let mut upkeep = nothing_over();
-    let both = vec![died_after("one"), died_after("two")];
+    let mut turns = MockTurnStore::new();
+    let both = vec![died_after(&mut turns, &said("one")), died_after(&mut turns, &said("two"))];
     upkeep.expect_stale_turns().times(1).return_once(move |_| Ok(both));
     upkeep.expect_stale_turns().returning(|_| Ok(Vec::new()));
-    let mut turns = MockTurnStore::new();
     let mut order = Sequence::new();
     turns
         .expect_finish_turn()
@@ -115,4 +141,48 @@ async fn recovery_goes_on_after_the_store_was_away_and_ends_with_the_service() {
     drop(service);
     tokio::time::sleep(PAUSE * 5).await;
     assert_eq!(looks.load(Ordering::SeqCst), 3, "nobody looks for a service that is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_cannot_be_read_is_ended_without_holding_up_the_others() {
+    let mut turns = MockTurnStore::new();
+    let unreadable = StaleTurn { scope: scope(), response: ResponseId::from_uuid(new_id()) };
+    let id = unreadable.response;
+    turns
+        .expect_response()
+        .withf(move |_, it| *it == id)
+        .returning(|_, _| Err(StoreError::Corrupt { column: "settings" }));
+    turns
+        .expect_events()
+        .withf(move |_, it, _, _| *it == id)
+        .returning(|_, _, _, _| Ok(EventLog { runs: vec![], end: None }));
+    let stale = vec![unreadable, died_after(&mut turns, &said("fine"))];
+    let mut upkeep = nothing_over();
+    upkeep.expect_stale_turns().times(1).return_once(move |_| Ok(stale));
+    upkeep.expect_stale_turns().returning(|_| Ok(Vec::new()));
+    turns.expect_finish_turn().times(2).returning(|_, _| Ok(()));
+    let service = service_with(turns, upkeep);
+    tokio::time::sleep(PAUSE * 3).await;
+    drop(service);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_store_was_away_living_turns_have_a_leases_time_for_a_sign_of_life() {
+    let mut turns = MockTurnStore::new();
+    let stale = died_after(&mut turns, &said("one"));
+    let mut upkeep = nothing_over();
+    let away = || StoreError::Unavailable("the database restarts".into());
+    upkeep.expect_stale_turns().times(1).returning(move |_| Err(away()));
+    upkeep.expect_stale_turns().returning(move |_| Ok(vec![stale.clone()]));
+    let ended = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&ended);
+    turns.expect_finish_turn().returning(move |_, _| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    });
+    let service = service_with(turns, upkeep);
+    tokio::time::sleep(service.inner.limits.lease - PAUSE).await;
+    assert_eq!(ended.load(Ordering::SeqCst), 0);
+    tokio::time::sleep(PAUSE * 3).await;
+    assert!(ended.load(Ordering::SeqCst) > 0);
 }

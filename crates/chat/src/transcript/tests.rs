@@ -144,7 +144,10 @@ proptest! {
         let recorded = record(&pieces, None);
         let emitted: Vec<Event> = recorded.events.into_iter().take(cut).collect();
         let created_at = Timestamp::from_micros(1);
-        let mut replayed = Transcript::replay(response(), created_at, emitted.clone());
+        let mut replayed = Transcript::new(response());
+        for event in &emitted {
+            replayed.replay(created_at, event.kind.clone());
+        }
         let tools = Tools { ids: &SystemIds, clock: &SystemClock, counter: &Estimate };
         replayed.close(ItemStatus::Incomplete, &tools, &mut |_| ());
         let output = replayed.into_output();

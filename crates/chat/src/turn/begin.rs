@@ -142,9 +142,18 @@ impl Run {
             } else {
                 opening.beside(commit).await
             };
-            committed.map_err(Inner::not_found(missing(request.target)))?;
+            self.unless_stored(committed)
+                .await
+                .map_err(Inner::not_found(missing(request.target)))?;
         }
         Ok(Begun { response, input_tokens, opening })
+    }
+
+    /// A commit whose answer was lost may have taken place all the same: then the turn has begun.
+    async fn unless_stored(&self, committed: Result<(), StoreError>) -> Result<(), StoreError> {
+        let Err(StoreError::Unavailable(lost)) = committed else { return committed };
+        let stored = self.inner.ports.turns.response(&self.live.scope, self.live.response).await;
+        stored.map(drop).map_err(|_| StoreError::Unavailable(lost))
     }
 
     fn home(&self, target: Target, head: Option<Head>) -> TurnHome {

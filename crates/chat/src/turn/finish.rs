@@ -64,6 +64,7 @@ impl Run {
                 last_sequence,
                 log: log.clone(),
                 keep_log: self.inner.limits.event_log_keep,
+                only_if_stale: false,
             };
             match self.inner.ports.turns.finish_turn(&self.live.scope, finish).await {
                 Ok(()) => break,
