@@ -226,6 +226,7 @@ impl Bench<'_> {
             last_sequence: 0,
             log: Vec::new(),
             keep_log: Duration::ZERO,
+            only_if_stale: false,
         };
         self.store.finish_turn(scope, finish).await.unwrap();
         took

@@ -2,7 +2,7 @@
 //! implementations of the ports, conformance suites that every adapter of a port passes, and
 //! strict checkers for every stream format.
 //!
-//! - Fakes: [`MemoryStore`] for all store ports, [`ScriptedProvider`] for a model inside the
+//! - Fakes: [`MemoryStore`] for the three store ports, [`ScriptedProvider`] for a model inside the
 //!   process, [`ScriptedUpstream`] for one behind a socket, [`FakeClock`] and [`FakeIds`].
 //! - Postgres: [`TestDatabase`], a migrated database of a test's own, and [`PrivateCluster`], a
 //!   server that a test may break.
@@ -11,7 +11,8 @@
 //!   [`check_response_object`] for answers that do not stream.
 //!
 //! **Invariant**: nothing but tests depends on this crate, and nothing here sleeps to wait for
-//! something to happen.
+//! something to happen but the part that starts and kills Postgres servers: what it waits for tells
+//! nobody, so that it looks every tenth of a second, and no longer than ten.
 
 mod clock;
 pub mod flatness;

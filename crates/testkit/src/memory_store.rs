@@ -1,4 +1,4 @@
-//! All store ports over maps: small enough to be read at once, complete enough to pass the
+//! The three store ports over maps: small enough to be read at once, complete enough to pass the
 //! conformance suite.
 
 mod conversations;

@@ -143,11 +143,11 @@ macro_rules! store_conformance {
             stale_turns_come_oldest_first_and_no_more_than_asked_for
             a_checkpoint_renews_the_lease
             one_checkpoint_call_serves_many_turns
-            a_stale_turn_brings_its_events
-            a_checkpoint_that_comes_again_counts_once
-            the_events_of_a_stale_turn_end_at_the_first_gap
+            a_stale_turn_leaves_its_events
             a_checkpoint_after_the_end_changes_nothing
             a_stale_turn_can_be_ended
+            a_turn_that_lives_after_all_is_not_ended_as_stale
+            a_turn_ends_itself_after_its_lease
             a_chain_of_responses_has_one_history
             a_running_response_has_no_output_yet
             a_receipt_comes_back_byte_for_byte
@@ -168,7 +168,9 @@ macro_rules! store_conformance {
             a_response_keeps_its_links
             branches_are_listed_with_what_they_are
             paging_visits_each_branch_once
-            a_cursor_that_is_no_leaf_is_refused
+            a_cursor_that_is_no_item_of_the_conversation_is_refused
+            paging_branches_goes_on_where_a_branch_has_grown
+            branches_that_share_a_beginning_have_their_own_sizes
             a_branch_that_goes_on_is_one_branch
             a_fork_leaves_the_old_branch
             a_turn_after_an_inactive_leaf_goes_on_with_its_branch
@@ -196,6 +198,8 @@ macro_rules! store_conformance {
             a_key_tells_what_its_first_request_said
             a_request_that_fails_uses_no_key
             a_key_is_forgotten_after_its_time
+            a_key_is_kept_until_its_turn_has_ended
+            a_key_whose_time_is_over_goes_with_its_deleted_turn
             a_forgotten_key_leaves_what_its_owner_knows
             forgetting_goes_in_small_steps
             a_hidden_response_is_read_and_not_found

@@ -168,9 +168,20 @@ impl ConversationStore for MemoryStore {
         let mut tables = self.enter(StoreCall::Branches).await?;
         let tenant = tables.of(&scope.tenant);
         tenant.listed(&scope.user, conversation)?;
-        let branches = tenant.branches(conversation);
-        let following = following(branches.iter().collect(), |branch| branch.leaf, page)?;
-        Ok(Page::from_read_ahead(following.copied().collect(), page.limit))
+        // Any item marks a place: a leaf that somebody has read may be followed by now.
+        if let Some(after) = page.after {
+            tenant.item(conversation, after).map_err(|_| StoreError::CursorNotFound)?;
+        }
+        let follows = |leaf| match page.order {
+            Order::Ascending => page.after.is_none_or(|after| leaf > after),
+            Order::Descending => page.after.is_none_or(|after| leaf < after),
+        };
+        let mut branches = tenant.branches(conversation);
+        branches.retain(|branch| follows(branch.leaf));
+        if page.order == Order::Descending {
+            branches.reverse();
+        }
+        Ok(Page::from_read_ahead(branches, page.limit))
     }
 
     async fn activate_branch(

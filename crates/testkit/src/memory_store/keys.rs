@@ -3,7 +3,7 @@
 use loquat_domain::{IdempotencyKey, Timestamp, UserId};
 use loquat_store::{Earlier, Made, Once, StoreError};
 
-use super::tenant::Tenant;
+use super::tenant::{ResponseRow, Tenant};
 
 /// What names a key in its tenant: whose it is, what it is for, what its owner calls it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,8 +24,21 @@ impl KeyName {
 impl Tenant {
     /// What was done with the key, as long as that is remembered.
     pub(super) fn earlier(&self, user: &UserId, once: &Once, now: Timestamp) -> Option<&Earlier> {
-        let row = self.keys.get(&KeyName::of(user, once));
-        row.filter(|row| row.expires_at > now).map(|row| &row.earlier)
+        let name = KeyName::of(user, once);
+        let row = self.keys.get(&name)?;
+        self.remembers(&name, row, now).then_some(&row.earlier)
+    }
+
+    /// A key is remembered for its time, and as long as the turn that it began runs.
+    pub(super) fn remembers(&self, name: &KeyName, row: &KeyRow, now: Timestamp) -> bool {
+        row.expires_at > now || self.turn_of_key(name, row).is_some_and(ResponseRow::is_running)
+    }
+
+    fn turn_of_key(&self, KeyName(user, ..): &KeyName, row: &KeyRow) -> Option<&ResponseRow> {
+        match row.earlier.made {
+            Made::Response(id) => self.response(user, id).ok(),
+            Made::Conversation(_) | Made::Items(..) => None,
+        }
     }
 
     /// Refuses what has been done before.
@@ -57,10 +70,9 @@ impl Tenant {
 
     /// Forgets a key, and with it what was kept only to answer it again.
     pub(super) fn forget(&mut self, name: &KeyName) {
-        let made = self.keys.remove(name).map(|row| row.earlier.made);
-        if let Some(Made::Response(id)) = made
-            && self.responses.get(&id).is_some_and(|row| row.hidden)
-        {
+        let Some(row) = self.keys.remove(name) else { return };
+        let hidden = self.turn_of_key(name, &row).filter(|turn| turn.hidden);
+        if let Some(id) = hidden.map(|turn| turn.response.id) {
             self.remove_response(id);
         }
     }

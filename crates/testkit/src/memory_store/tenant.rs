@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
 
 use loquat_domain::{
-    Branch, Conversation, ConversationId, Event, Item, ItemId, RawJson, Response, ResponseId,
-    StoredItem, Timestamp, UserId,
+    Branch, Conversation, ConversationId, Item, ItemId, RawJson, Response, ResponseId, StoredItem,
+    Timestamp, UserId,
 };
-use loquat_store::{CheckpointLog, StoreError, json::EventDecoder};
+use loquat_store::{CheckpointLog, StoreError};
 
 use super::keys::{KeyName, KeyRow};
 
@@ -77,17 +77,6 @@ impl ResponseRow {
     /// The stored runs from the one that begins with `from` to the first gap.
     pub(super) fn runs(&self, from: u64) -> impl Iterator<Item = &CheckpointLog> {
         std::iter::successors(self.log.get(&from), |run| self.log.get(&(run.last + 1)))
-    }
-
-    /// What the turn has emitted, as far as it was checkpointed without a gap and can be read.
-    pub(super) fn events(&self) -> Vec<Event> {
-        let mut decoder = EventDecoder::new();
-        let mut events = Vec::new();
-        for run in self.runs(0) {
-            let Ok(read) = decoder.push(&run.events) else { break };
-            events.extend(read);
-        }
-        events
     }
 }
 

@@ -135,7 +135,7 @@ impl TurnStore for MemoryStore {
         let tenant = tables.of(&scope.tenant);
         let id = turn.response.id;
         let row = tenant.response(&scope.user, id)?;
-        if !row.is_running() {
+        if !row.is_running() || turn.only_if_stale && row.lease_until > self.clock.now() {
             return Err(StoreError::Conflict);
         }
         tenant.check_new(&turn.output)?;

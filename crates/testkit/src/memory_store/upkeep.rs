@@ -21,8 +21,7 @@ impl Upkeep for MemoryStore {
         stale.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let stale = stale.into_iter().map(|(tenant, row)| StaleTurn {
             scope: Scope { tenant: tenant.clone(), user: row.user.clone() },
-            response: row.response.clone(),
-            events: row.events(),
+            response: row.response.id,
         });
         Ok(stale.collect())
     }
@@ -60,7 +59,7 @@ impl Tenant {
 
     /// Drops up to `limit` keys that are no longer remembered.
     fn forget_keys(&mut self, now: Timestamp, limit: u32) -> u32 {
-        let expired = self.keys.iter().filter(|(_, row)| row.expires_at <= now);
+        let expired = self.keys.iter().filter(|(name, row)| !self.remembers(name, row, now));
         let expired: Vec<KeyName> =
             expired.zip(1..=limit).map(|((name, _), _)| name.clone()).collect();
         for name in &expired {

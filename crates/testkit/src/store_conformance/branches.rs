@@ -84,17 +84,69 @@ pub async fn paging_visits_each_branch_once(store: &dyn Store) {
     }
 }
 
-/// Only a branch's leaf marks a place in the list of branches.
-pub async fn a_cursor_that_is_no_leaf_is_refused(store: &dyn Store) {
+/// No item of another conversation, or of none, marks a place in the list of branches.
+pub async fn a_cursor_that_is_no_item_of_the_conversation_is_refused(store: &dyn Store) {
+    let ada = Person::owner(store);
+    let (id, _, leaves) = star(&ada).await;
+    let (_, elsewhere) = ada.conversation_of(&["x"]).await;
+    let gone = ada.fork(id, None, "d", "e").await.leaf();
+    ada.delete_item(id, gone).await.unwrap();
+    for cursor in [elsewhere[0].id, item_id(), gone] {
+        for order in [Order::Ascending, Order::Descending] {
+            let listed = store.branches(&ada.scope, id, page(Some(cursor), order, 9)).await;
+            assert!(matches!(listed, Err(StoreError::CursorNotFound)), "{listed:?}");
+        }
+    }
+    let first = page(Some(leaves[0]), Order::Descending, 9);
+    assert_eq!(store.branches(&ada.scope, id, first).await.unwrap().entries, []);
+}
+
+/// A branch may grow while somebody pages: what was its leaf marks its place all the same, and so
+/// does every other item.
+pub async fn paging_branches_goes_on_where_a_branch_has_grown(store: &dyn Store) {
     let ada = Person::owner(store);
     let (id, root, leaves) = star(&ada).await;
-    let (_, elsewhere) = ada.conversation_of(&["x"]).await;
-    for cursor in [root, elsewhere[0].id, item_id()] {
-        let listed = store.branches(&ada.scope, id, page(Some(cursor), Order::Ascending, 9)).await;
-        assert!(matches!(listed, Err(StoreError::CursorNotFound)), "{listed:?}");
+    let listed = async |after, order| {
+        let listed = store.branches(&ada.scope, id, page(Some(after), order, 9)).await.unwrap();
+        listed.entries.iter().map(|branch| branch.leaf).collect::<Vec<_>>()
+    };
+    // The one that is shown.
+    let grown = message("d");
+    ada.append(id, vec![grown.clone()]).await.unwrap();
+    let later = [&leaves[3..], &[grown.id]].concat();
+    assert_eq!(listed(leaves[2], Order::Ascending).await, later);
+    assert_eq!(listed(leaves[2], Order::Descending).await, [leaves[1], leaves[0]]);
+    // One that is not shown any more.
+    let other = ada.fork(id, Some(leaves[4]), "e", "f").await.leaf();
+    ada.activate(id, leaves[0]).await.unwrap();
+    assert_eq!(listed(leaves[4], Order::Ascending).await, [leaves[5], grown.id, other]);
+    let earlier = [leaves[3], leaves[1], leaves[0]];
+    assert_eq!(listed(leaves[4], Order::Descending).await, earlier);
+    let all = [&leaves[..2], &[leaves[3], leaves[5], grown.id, other]].concat();
+    assert_eq!(listed(root, Order::Ascending).await, all);
+    assert_eq!(listed(root, Order::Descending).await, []);
+}
+
+/// Where many branches share a beginning, also one that is not shown, each has its own length.
+pub async fn branches_that_share_a_beginning_have_their_own_sizes(store: &dyn Store) {
+    let ada = Person::owner(store);
+    let (id, trunk) = ada.conversation_of(&["a", "b", "c", "d", "e"]).await;
+    let trunk: Vec<_> = trunk.iter().map(|item| item.id).collect();
+    ada.delete_item(id, trunk[1]).await.unwrap();
+    let mut sizes = vec![(trunk[4], 4)];
+    for (at, size) in [(4, 6), (2, 4), (2, 4), (0, 3), (3, 5)] {
+        // After the trunk's end the trunk itself goes on.
+        sizes.retain(|(leaf, _)| *leaf != trunk[at]);
+        let leaf = ada.fork(id, Some(trunk[at]), "x", "y").await.leaf();
+        sizes.push((leaf, size));
     }
-    let last = page(Some(leaves[5]), Order::Ascending, 9);
-    assert_eq!(store.branches(&ada.scope, id, last).await.unwrap().entries, []);
+    let root = ada.fork(id, None, "z", "z").await.leaf();
+    sizes.push((root, 2));
+    sizes.sort_unstable();
+    for (shown, _) in sizes.clone() {
+        ada.activate(id, shown).await.unwrap();
+        assert_eq!(ada.shape(id).await, (sizes.clone(), Some(shown)));
+    }
 }
 
 /// What continues a branch moves its leaf and makes no other.

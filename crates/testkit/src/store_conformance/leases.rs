@@ -6,14 +6,14 @@ use loquat_domain::{
     Event, EventKind, FunctionCall, Item, ItemContent, ItemStart, ItemStatus, Message, Part,
     Reasoning, Response, ResponseId, Role, Status, StreamKind,
 };
-use loquat_store::{HistoryStart, Place, StoreError, TurnHome};
+use loquat_store::{FinishTurn, HistoryStart, Place, StaleTurn, StoreError, TurnHome, json};
 
 use super::{
     Store,
     person::{Begun, HOUR, Person},
     things::{
         alive, answered, conversation, end, ended, events, in_progress, item_id, message, messages,
-        moment, scope, telling,
+        moment, run, scope, telling,
     },
 };
 
@@ -21,7 +21,20 @@ use super::{
 const GONE: Duration = Duration::ZERO;
 
 async fn stale(store: &dyn Store) -> Vec<ResponseId> {
-    store.stale_turns(100).await.unwrap().iter().map(|turn| turn.response.id).collect()
+    store.stale_turns(100).await.unwrap().iter().map(|turn| turn.response).collect()
+}
+
+/// All that a turn has emitted.
+async fn emitted(ada: &Person<'_>, begun: &Begun) -> Vec<Event> {
+    let log = ada.events(begun, 0, 100).await;
+    assert_eq!(log.end, None);
+    let mut decoder = json::EventDecoder::new();
+    log.runs.iter().flat_map(|run| decoder.push(&run.events).unwrap()).collect()
+}
+
+/// The end of a turn by somebody who holds it for dead.
+fn end_as_stale(response: Response, output: Vec<Item>) -> FinishTurn {
+    FinishTurn { only_if_stale: true, ..end(response, output) }
 }
 
 /// A holder that gave no sign of life in time holds nothing any more.
@@ -55,18 +68,16 @@ pub async fn stale_turns_are_exactly_those_whose_lease_ran_out(store: &dyn Store
         person.finish(finished, "c").await;
         let gone = person.turn_with_lease(deleted, "b", GONE).await;
         person.delete_response(gone.response.id).await.unwrap();
-        expected.push((person.scope.clone(), dead.response));
+        expected.push(StaleTurn { scope: person.scope.clone(), response: dead.response.id });
     }
     let response = in_progress(None, 30);
     let home = TurnHome::New { conversation: conversation(30), listed: false };
     ada.begin(&response, home, vec![message("a")], GONE).await.unwrap();
-    expected.push((ada.scope.clone(), response));
+    expected.push(StaleTurn { scope: ada.scope.clone(), response: response.id });
 
-    let stale = store.stale_turns(100).await.unwrap();
-    assert!(stale.iter().all(|turn| turn.events.is_empty()));
-    let mut found: Vec<_> = stale.into_iter().map(|turn| (turn.scope, turn.response)).collect();
-    found.sort_by_key(|(_, response)| response.id);
-    expected.sort_by_key(|(_, response)| response.id);
+    let mut found = store.stale_turns(100).await.unwrap();
+    found.sort_by_key(|turn| turn.response);
+    expected.sort_by_key(|turn| turn.response);
     assert_eq!(found, expected);
 }
 
@@ -82,7 +93,7 @@ pub async fn stale_turns_come_oldest_first_and_no_more_than_asked_for(store: &dy
     }
     assert_eq!(stale(store).await, dead);
     let some = store.stale_turns(3).await.unwrap();
-    let some: Vec<_> = some.iter().map(|turn| turn.response.id).collect();
+    let some: Vec<_> = some.iter().map(|turn| turn.response).collect();
     assert_eq!(some, dead[..3]);
     assert_eq!(store.stale_turns(0).await.unwrap(), []);
 }
@@ -108,27 +119,33 @@ pub async fn a_checkpoint_renews_the_lease(store: &dyn Store) {
 pub async fn one_checkpoint_call_serves_many_turns(store: &dyn Store) {
     let ada = Person::owner(store);
     let eve = Person { store, scope: scope("umbrella", "eve") };
-    let mut batch = Vec::new();
+    let (mut batch, mut expected) = (Vec::new(), Vec::new());
+    let told = events(3);
     for person in [&ada, &eve] {
         let running = person.implicit_turn("a").await;
         let ended = person.implicit_turn("b").await;
         let deleted = person.implicit_turn("c").await;
         batch.extend([&ended, &deleted].map(|it| telling(&person.scope, it, &events(2))));
-        batch.push(telling(&person.scope, &running, &events(3)));
+        batch.push(telling(&person.scope, &running, &told));
         batch.push(alive(&person.scope, in_progress(None, 1).id));
         person.finish(ended, "answer").await;
         person.delete_response(deleted.response.id).await.unwrap();
+        expected.push((person, running));
     }
     store.checkpoint(batch, GONE).await.unwrap();
     store.checkpoint(vec![], GONE).await.unwrap();
-    let stale = store.stale_turns(100).await.unwrap();
-    let scopes: Vec<_> = stale.iter().map(|turn| turn.scope.clone()).collect();
-    assert!(scopes.contains(&ada.scope) && scopes.contains(&eve.scope) && scopes.len() == 2);
-    assert!(stale.iter().all(|turn| turn.events.len() == 3));
+    let mut found = stale(store).await;
+    found.sort_unstable();
+    let mut running: Vec<_> = expected.iter().map(|(_, begun)| begun.response.id).collect();
+    running.sort_unstable();
+    assert_eq!(found, running);
+    for (person, begun) in expected {
+        assert_eq!(person.events(&begun, 0, 10).await.runs, [run(&told)]);
+    }
 }
 
-/// What a dead turn had checkpointed comes back whole, whatever kinds of events it was.
-pub async fn a_stale_turn_brings_its_events(store: &dyn Store) {
+/// What a dead turn had checkpointed is read whole, whatever kinds of events it was.
+pub async fn a_stale_turn_leaves_its_events(store: &dyn Store) {
     let ada = Person::owner(store);
     let (id, _) = ada.conversation_of(&["a"]).await;
     let begun = ada.turn(id, "b").await;
@@ -141,45 +158,9 @@ pub async fn a_stale_turn_brings_its_events(store: &dyn Store) {
     }
     let batch = vec![telling(&ada.scope, &other, &of_other), alive(&ada.scope, begun.response.id)];
     store.checkpoint(batch, GONE).await.unwrap();
-    let stale = store.stale_turns(10).await.unwrap();
-    let of = |begun: &Begun| {
-        stale.iter().find(|turn| turn.response.id == begun.response.id).unwrap().events.clone()
-    };
-    assert_eq!(of(&begun), told);
-    assert_eq!(of(&other), of_other);
-}
-
-/// A run of events that comes again, because the answer to the first call was lost, counts once,
-/// also when it has grown meanwhile.
-pub async fn a_checkpoint_that_comes_again_counts_once(store: &dyn Store) {
-    let ada = Person::owner(store);
-    let begun = ada.implicit_turn("a").await;
-    let told = events(9);
-    for (from, to) in [(0, 3), (0, 3), (3, 5), (3, 7), (0, 3), (7, 9)] {
-        let sign = telling(&ada.scope, &begun, &told[from..to]);
-        store.checkpoint(vec![sign], GONE).await.unwrap();
-    }
-    assert_eq!(store.stale_turns(1).await.unwrap()[0].events, told);
-}
-
-/// What comes after a gap is not part of what was told.
-pub async fn the_events_of_a_stale_turn_end_at_the_first_gap(store: &dyn Store) {
-    let ada = Person::owner(store);
-    let begun = ada.implicit_turn("a").await;
-    let headless = ada.implicit_turn("b").await;
-    let told = events(9);
-    let batch = vec![
-        telling(&ada.scope, &begun, &told[0..3]),
-        telling(&ada.scope, &begun, &told[4..6]),
-        telling(&ada.scope, &headless, &told[1..3]),
-    ];
-    store.checkpoint(batch, GONE).await.unwrap();
-    let stale = store.stale_turns(10).await.unwrap();
-    assert_eq!(stale.len(), 2);
-    for turn in stale {
-        let expected = if turn.response.id == begun.response.id { &told[0..3] } else { &[] };
-        assert_eq!(turn.events, expected);
-    }
+    assert_eq!(stale(store).await.len(), 2);
+    assert_eq!(emitted(&ada, &begun).await, told);
+    assert_eq!(emitted(&ada, &other).await, of_other);
 }
 
 /// An ended turn shows no life, whatever comes late.
@@ -207,16 +188,58 @@ pub async fn a_stale_turn_can_be_ended(store: &dyn Store) {
     store.checkpoint(vec![sign], GONE).await.unwrap();
 
     let turn = store.stale_turns(1).await.unwrap().remove(0);
-    assert_eq!((&turn.scope, &turn.response), (&ada.scope, &begun.response));
-    let response = ended(&turn.response, Status::Cancelled);
+    assert_eq!((&turn.scope, turn.response), (&ada.scope, begun.response.id));
+    let response = ended(&ada.response(turn.response).await.unwrap().response, Status::Cancelled);
     let output = answered(&response, &["piece 0 piece 1 "]);
-    store.finish_turn(&turn.scope, end(response.clone(), output)).await.unwrap();
+    store.finish_turn(&turn.scope, end_as_stale(response.clone(), output)).await.unwrap();
     assert_eq!(store.stale_turns(1).await.unwrap(), []);
     assert_eq!(ada.texts(id).await, ["a", "b", "piece 0 piece 1 "]);
     assert_eq!(ada.response(response.id).await.unwrap().response, response);
     let head = ada.history(HistoryStart::Conversation(id)).await.head;
     assert!(!head.running);
     ada.turn(id, "c").await;
+    let again = store.finish_turn(&turn.scope, end_as_stale(response, vec![])).await;
+    assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
+}
+
+/// Between the look and the end a turn may give a sign of life after all: then it goes on, and ends
+/// by itself with all that it has to say.
+pub async fn a_turn_that_lives_after_all_is_not_ended_as_stale(store: &dyn Store) {
+    let ada = Person::owner(store);
+    let (id, _) = ada.conversation_of(&["a"]).await;
+    let begun = ada.turn_with_lease(id, "b", GONE).await;
+    let silent = ada.implicit_turn("never was stale").await;
+    assert_eq!(stale(store).await, [begun.response.id]);
+    let told = events(4);
+    let sign = telling(&ada.scope, &begun, &told[..2]);
+    assert_eq!(store.checkpoint(vec![sign], HOUR).await.unwrap(), []);
+
+    for begun in [&begun, &silent] {
+        let response = ended(&begun.response, Status::Cancelled);
+        let output = answered(&response, &["cut off"]);
+        let ended = store.finish_turn(&ada.scope, end_as_stale(response, output)).await;
+        assert!(matches!(ended, Err(StoreError::Conflict)), "{ended:?}");
+        let stored = ada.response(begun.response.id).await.unwrap();
+        assert_eq!((&stored.response, stored.output.len()), (&begun.response, 0));
+    }
+    let appended = ada.append(id, messages(&["x"])).await;
+    assert!(matches!(appended, Err(StoreError::Locked)), "{appended:?}");
+    let sign = telling(&ada.scope, &begun, &told[2..]);
+    assert_eq!(store.checkpoint(vec![sign], HOUR).await.unwrap(), []);
+    assert_eq!(emitted(&ada, &begun).await, told);
+    ada.finish(begun, "c").await;
+    assert_eq!(ada.texts(id).await, ["a", "b", "c"]);
+}
+
+/// Whoever runs a turn ends it, whatever has become of its lease.
+pub async fn a_turn_ends_itself_after_its_lease(store: &dyn Store) {
+    let ada = Person::owner(store);
+    let (id, _) = ada.conversation_of(&["a"]).await;
+    let begun = ada.turn_with_lease(id, "b", GONE).await;
+    assert_eq!(stale(store).await, [begun.response.id]);
+    ada.finish(begun, "c").await;
+    assert_eq!(ada.texts(id).await, ["a", "b", "c"]);
+    assert_eq!(stale(store).await, []);
 }
 
 /// A turn that tells everything there is to tell before its end.

@@ -285,6 +285,51 @@ pub async fn a_key_is_forgotten_after_its_time(store: &dyn Store) {
     assert_eq!(ada.list().await.len(), 3);
 }
 
+/// However short its time, a key is not forgotten before its turn has ended, whether that is hidden,
+/// known to its owner, or dead and not yet ended: who asks again meanwhile learns which one it is.
+pub async fn a_key_is_kept_until_its_turn_has_ended(store: &dyn Store) {
+    let ada = Person::owner(store);
+    let brief = |key| Once { keep: Duration::ZERO, ..once(key) };
+    let dead = BeginTurn { lease: Duration::ZERO, ..new_turn(brief("dead")) };
+    let turns = [
+        ("known", new_turn(brief("known"))),
+        ("hidden", hidden_turn(Some(brief("hidden")))),
+        ("dead", dead),
+    ];
+    for (key, turn) in &turns {
+        ada.start(turn.clone()).await.unwrap();
+        let made = Made::Response(turn.response.id);
+        for _ in 0..2 {
+            assert_eq!(earlier(store, &ada.scope, &once(key)).await.unwrap().made, made, "{key}");
+            assert_eq!(told(ada.start(new_turn(brief(key))).await).made, made, "{key}");
+            assert_eq!(store.forget_expired(100).await.unwrap(), 0, "{key}");
+        }
+        assert_eq!(ada.response(turn.response.id).await.unwrap().response, turn.response);
+    }
+    for (key, turn) in &turns {
+        ada.try_finish(&turn.response, vec![message("b")]).await.unwrap();
+        assert_eq!(earlier(store, &ada.scope, &once(key)).await, None, "{key}");
+    }
+    assert_eq!(store.forget_expired(100).await.unwrap(), 3);
+    for (key, turn) in &turns {
+        assert_eq!(ada.response(turn.response.id).await.is_ok(), !turn.hidden, "{key}");
+        ada.start(new_turn(once(key))).await.unwrap();
+    }
+}
+
+/// A turn that was deleted has ended, also for its key.
+pub async fn a_key_whose_time_is_over_goes_with_its_deleted_turn(store: &dyn Store) {
+    let ada = Person::owner(store);
+    let brief = || Once { keep: Duration::ZERO, ..once("k") };
+    let turn = new_turn(brief());
+    ada.start(turn.clone()).await.unwrap();
+    told(ada.start(new_turn(brief())).await);
+    ada.delete_response(turn.response.id).await.unwrap();
+    assert_eq!(earlier(store, &ada.scope, &once("k")).await, None);
+    ada.start(new_turn(once("k"))).await.unwrap();
+    told(ada.start(new_turn(once("k"))).await);
+}
+
 /// What its owner knows of stays when the key is forgotten.
 pub async fn a_forgotten_key_leaves_what_its_owner_knows(store: &dyn Store) {
     let ada = Person::owner(store);
@@ -366,11 +411,11 @@ pub async fn a_hidden_response_is_read_and_not_found(store: &dyn Store) {
 pub async fn a_hidden_turn_that_gives_no_sign_of_life_is_stale(store: &dyn Store) {
     let ada = Person::owner(store);
     let turn = BeginTurn { lease: Duration::ZERO, ..hidden_turn(Some(once("k"))) };
-    let id = turn.response.id;
+    let (id, response) = (turn.response.id, turn.response.clone());
     ada.start(turn).await.unwrap();
     let stale = store.stale_turns(10).await.unwrap();
-    assert_eq!(stale.iter().map(|turn| turn.response.id).collect::<Vec<_>>(), [id]);
-    ada.try_finish(&stale[0].response, vec![]).await.unwrap();
+    assert_eq!(stale.iter().map(|turn| turn.response).collect::<Vec<_>>(), [id]);
+    ada.try_finish(&response, vec![]).await.unwrap();
     assert_eq!(store.stale_turns(10).await.unwrap(), []);
 }
 
@@ -379,24 +424,17 @@ pub async fn a_forgotten_key_takes_its_hidden_response_along(store: &dyn Store) 
     let ada = Person::owner(store);
     let brief = |key| Once { keep: Duration::ZERO, ..once(key) };
     let ended = hidden_turn(Some(brief("ended")));
-    let running = hidden_turn(Some(brief("running")));
     let kept = hidden_turn(Some(once("kept")));
-    for turn in [&ended, &running, &kept] {
+    for turn in [&ended, &kept] {
         ada.start(turn.clone()).await.unwrap();
     }
     let output = message("b");
     ada.try_finish(&ended.response, vec![output.clone()]).await.unwrap();
     store.forget_expired(100).await.unwrap();
-    for gone in [&ended, &running] {
-        let read = ada.response(gone.response.id).await;
-        assert!(matches!(read, Err(StoreError::NotFound)), "{read:?}");
-    }
+    let read = ada.response(ended.response.id).await;
+    assert!(matches!(read, Err(StoreError::NotFound)), "{read:?}");
     assert_eq!(ada.response(kept.response.id).await.unwrap().response, kept.response);
-    let finished = ada.try_finish(&running.response, vec![]).await;
-    assert!(matches!(finished, Err(StoreError::NotFound)), "{finished:?}");
     // All ids are free again, so nothing is left.
-    for turn in [ended, running] {
-        ada.start(BeginTurn { once: None, ..turn }).await.unwrap();
-    }
+    ada.start(BeginTurn { once: None, ..ended }).await.unwrap();
     ada.create(conversation(0), vec![output]).await.unwrap();
 }

@@ -144,7 +144,7 @@ pub async fn a_queued_turn_is_at_work_once_a_checkpoint_says_so(store: &dyn Stor
         is(status).await;
     }
     let stale = store.stale_turns(10).await.unwrap();
-    assert_eq!(stale.iter().map(|turn| &turn.response).collect::<Vec<_>>(), [&stuck]);
+    assert_eq!(stale.iter().map(|turn| turn.response).collect::<Vec<_>>(), [stuck.id]);
 
     assert!(store.request_stop(&ada.scope, stuck.id).await.unwrap());
     let sign = Checkpoint { at_work: false, ..alive(&ada.scope, stuck.id) };

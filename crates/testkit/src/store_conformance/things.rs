@@ -118,7 +118,14 @@ pub(super) fn ended(response: &Response, status: Status) -> Response {
 
 /// A turn's end after ten events, none of which are kept.
 pub(super) fn end(response: Response, output: Vec<Item>) -> FinishTurn {
-    FinishTurn { response, output, last_sequence: 9, log: vec![], keep_log: Duration::ZERO }
+    FinishTurn {
+        response,
+        output,
+        last_sequence: 9,
+        log: vec![],
+        keep_log: Duration::ZERO,
+        only_if_stale: false,
+    }
 }
 
 /// A sign of life without events.

@@ -217,7 +217,7 @@ impl Player {
                 let sign = Checkpoint { scope, response, at_work, log };
                 Call::Checkpoint(sign, time(alive))
             }
-            Op::Finish { who, turn, items, ref runs, keep } => {
+            Op::Finish { who, turn, items, ref runs, keep, only_if_stale } => {
                 let (scope, response) = self.turn(who, turn, witness).await;
                 let log = runs.iter().map(|run| self.run(response.id, *run)).collect();
                 let output = self.items(items, Some(response.id));
@@ -226,7 +226,14 @@ impl Player {
                 let keep_log = time(keep);
                 Call::Finish(
                     scope,
-                    FinishTurn { response, output, last_sequence: 30, log, keep_log },
+                    FinishTurn {
+                        response,
+                        output,
+                        last_sequence: 30,
+                        log,
+                        keep_log,
+                        only_if_stale,
+                    },
                 )
             }
             Op::Stop { who, turn } => {

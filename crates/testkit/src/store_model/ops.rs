@@ -14,7 +14,7 @@ pub(super) enum Op {
     Activate { who: u8, home: u8, branch: u8 },
     Begin { who: u8, start: Start, items: New, manner: Manner, key: Option<Key> },
     Checkpoint { who: u8, turn: u8, alive: bool, at_work: bool, run: Option<Run> },
-    Finish { who: u8, turn: u8, items: New, runs: Vec<Run>, keep: bool },
+    Finish { who: u8, turn: u8, items: New, runs: Vec<Run>, keep: bool, only_if_stale: bool },
     Stop { who: u8, turn: u8 },
     DeleteResponse { who: u8, turn: u8 },
     Forget,
@@ -144,8 +144,11 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         4 => (who(), turn(), often(), any::<bool>(), option::of(run())).prop_map(
             |(who, turn, alive, at_work, run)| Op::Checkpoint { who, turn, alive, at_work, run }
         ),
-        8 => (who(), turn(), items(), vec(run(), 0..3), often())
-            .prop_map(|(who, turn, items, runs, keep)| Op::Finish { who, turn, items, runs, keep }),
+        8 => (who(), turn(), items(), vec(run(), 0..3), often(), seldom()).prop_map(
+            |(who, turn, items, runs, keep, only_if_stale)| {
+                Op::Finish { who, turn, items, runs, keep, only_if_stale }
+            }
+        ),
         1 => (who(), turn()).prop_map(|(who, turn)| Op::Stop { who, turn }),
         2 => (who(), turn()).prop_map(|(who, turn)| Op::DeleteResponse { who, turn }),
         1 => Just(Op::Forget),

@@ -45,7 +45,7 @@ pub(super) async fn everything(store: &dyn Store, player: &Player) -> Vec<String
     // Leases that ran out at once did so at different times by different clocks.
     let mut stale = store.stale_turns(1_000).await;
     if let Ok(stale) = &mut stale {
-        stale.sort_by_key(|turn| (turn.response.id, turn.scope.clone()));
+        stale.sort_by_key(|turn| (turn.response, turn.scope.clone()));
     }
     lines.push(line("stale", &stale));
     lines

@@ -16,8 +16,17 @@ use crate::MemoryStore;
 pub(super) struct Trees {
     of: BTreeMap<(TenantId, ConversationId), Tree>,
     turns: BTreeMap<(TenantId, ResponseId), Turn>,
-    /// Keys that are remembered.
-    keys: BTreeMap<(Scope, &'static str, IdempotencyKey), Made>,
+    /// The turns that have not ended, listed or not: whose, and where.
+    running: BTreeMap<(TenantId, ResponseId), (UserId, ConversationId)>,
+    keys: BTreeMap<(Scope, &'static str, IdempotencyKey), Key>,
+}
+
+/// A key that was used.
+#[derive(Debug)]
+struct Key {
+    made: Made,
+    /// Whether its time lasts; otherwise it is known while its turn runs.
+    lasts: bool,
 }
 
 #[derive(Debug)]
@@ -83,14 +92,21 @@ impl Trees {
         outcome: &Outcome,
     ) -> Result<(), String> {
         let name = (scope.clone(), once.route, once.key.clone());
-        let known = self.keys.get(&name);
+        let known = self.keys.get(&name).filter(|key| self.knows(scope, key));
+        let known = known.map(|key| &key.made);
         if known != outcome.done.as_ref().map(|earlier| &earlier.made) {
             return Err(format!("a key made {known:?}, and now: {}", outcome.text));
         }
-        if outcome.is_ok && once.keep == time(true) {
-            self.keys.insert(name, made);
+        if outcome.is_ok {
+            self.keys.insert(name, Key { made, lasts: once.keep == time(true) });
         }
         Ok(())
+    }
+
+    fn knows(&self, scope: &Scope, key: &Key) -> bool {
+        let Made::Response(id) = key.made else { return key.lasts };
+        let turn = self.running.get(&(scope.tenant.clone(), id));
+        key.lasts || turn.is_some_and(|(user, _)| *user == scope.user)
     }
 
     fn change(&mut self, call: &Call, outcome: &Outcome) -> Result<(), String> {
@@ -105,6 +121,8 @@ impl Trees {
             Call::Delete(scope, home) => {
                 self.own(scope, *home)?;
                 self.of.remove(&(scope.tenant.clone(), *home));
+                self.running
+                    .retain(|(tenant, _), (_, at)| (&*tenant, &*at) != (&scope.tenant, home));
             }
             Call::Append(scope, home, items, ..) => {
                 self.free(scope, *home)?.attach_to_leaf(items);
@@ -122,6 +140,7 @@ impl Trees {
                 let (id, home) = (turn.response.id, home_of(turn));
                 // Its id may have been another's before.
                 self.turns.remove(&(scope.tenant.clone(), id));
+                self.running.insert((scope.tenant.clone(), id), (scope.user.clone(), home));
                 let tree = match &turn.home {
                     TurnHome::New { listed: true, .. } => self.plant(scope, home),
                     TurnHome::Existing { .. }
@@ -141,17 +160,19 @@ impl Trees {
                     tree.leaf = after;
                 }
                 tree.attach_to_leaf(&turn.input);
-                // What is forgotten with its key holds nothing from then on, whenever that is.
-                let passes = turn.hidden && turn.once.as_ref().is_some_and(|it| it.keep.is_zero());
-                tree.holder = (turn.lease == time(true) && !passes).then_some(id);
+                tree.holder = (turn.lease == time(true)).then_some(id);
                 let end = tree.leaf;
                 self.turns.insert((scope.tenant.clone(), id), Turn { home, end });
             }
             Call::Finish(scope, finish) => {
                 let id = finish.response.id;
+                self.running.remove(&(scope.tenant.clone(), id));
                 let Some(turn) = self.turns.get(&(scope.tenant.clone(), id)) else { return Ok(()) };
                 let (home, end) = (turn.home, turn.end);
                 let Ok(tree) = self.own(scope, home) else { return Ok(()) };
+                if finish.only_if_stale && tree.holder == Some(id) {
+                    return Err(format!("{id:?} was ended as stale while it held {home:?}"));
+                }
                 let new = tree.attach(end, &finish.output);
                 if tree.leaf == end {
                     tree.leaf = new;
@@ -160,6 +181,7 @@ impl Trees {
                 self.turns.insert((scope.tenant.clone(), id), Turn { home, end: new });
             }
             Call::DeleteResponse(scope, id) => {
+                self.running.remove(&(scope.tenant.clone(), *id));
                 let turn = self.turns.remove(&(scope.tenant.clone(), *id));
                 if let Some(tree) = turn.and_then(|turn| self.own(scope, turn.home).ok()) {
                     tree.let_go(*id);
@@ -175,7 +197,12 @@ impl Trees {
                     tree.let_go(sign.response);
                 }
             }
-            Call::Stop(..) | Call::Forget => {}
+            Call::Forget => {
+                let mut keys = std::mem::take(&mut self.keys);
+                keys.retain(|(scope, ..), key| self.knows(scope, key));
+                self.keys = keys;
+            }
+            Call::Stop(..) => {}
         }
         Ok(())
     }

@@ -8,9 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use loquat_domain::{
-    Branch, Conversation, ConversationId, Fingerprint, Item, ItemContent, ItemId, Message, Page,
-    PageRequest, RawJson, ResponseId, Role, Scope, Settings, Status, StoredItem, TenantId,
-    Timestamp, UserId,
+    Branch, Conversation, ConversationId, Fingerprint, IdempotencyKey, Item, ItemContent, ItemId,
+    Message, Page, PageLimit, PageRequest, RawJson, ResponseId, Role, Scope, Settings, Status,
+    StoredItem, TenantId, Timestamp, UserId,
 };
 use loquat_store::{
     Archived, BeginTurn, Checkpoint, CheckpointLog, ConversationPatch, ConversationStore, Earlier,
@@ -38,7 +38,9 @@ pub(super) enum Fault {
     DeletesWholeChains,
     DropsEvents,
     DropsLateAnswers,
+    EndsNoLateTurn,
     EndsNothing,
+    EndsTheLiving,
     EstimatesAllUsage,
     FiltersCursors,
     /// What is not there is read as if it were empty.
@@ -53,6 +55,8 @@ pub(super) enum Fault {
     ForgetsLinks,
     ForgetsLogsAtOnce,
     ForgetsNothing,
+    /// A key's time is over when it is over, whatever its turn does.
+    ForgetsRunningTurns,
     ForgetsSettings,
     ForgetsTenants,
     ForgetsTitles,
@@ -85,6 +89,8 @@ pub(super) enum Fault {
     NothingIsStale,
     NothingRuns,
     PositionsStandStill,
+    /// Only a leaf marks a place among branches.
+    RefusesGrownBranches,
     RemembersFailures,
     /// A late sign of life counts.
     RevivesTurns,
@@ -128,6 +134,8 @@ struct Seen {
     ends_of_runs: HashMap<ResponseId, u64>,
     revived: HashMap<ResponseId, Vec<CheckpointLog>>,
     forgotten: bool,
+    /// Keys that were not to be kept.
+    brief: HashSet<IdempotencyKey>,
 }
 
 impl BrokenStore {
@@ -184,6 +192,9 @@ impl BrokenStore {
         }
         if self.has(ForgetsNothing) {
             once.keep = HOUR;
+        }
+        if once.keep.is_zero() {
+            self.seen().brief.insert(once.key.clone());
         }
         Some(once)
     }
@@ -245,6 +256,11 @@ impl BrokenStore {
             Err(StoreError::NotFound) if self.has(AcceptsWhatIsGone) => Ok(()),
             result => result,
         }
+    }
+
+    async fn is_stale(&self, id: ResponseId) -> Result<bool, StoreError> {
+        let stale = self.inner.stale_turns(u32::MAX).await?;
+        Ok(stale.iter().any(|turn| turn.response == id))
     }
 
     async fn leaf(&self, scope: &Scope, id: ConversationId) -> Option<Option<ItemId>> {
@@ -437,6 +453,13 @@ impl ConversationStore for BrokenStore {
         page: PageRequest<ItemId>,
     ) -> Result<Page<Branch>, StoreError> {
         let scope = &self.scope(scope);
+        if let Some(after) = page.after.filter(|_| self.has(RefusesGrownBranches)) {
+            let all = PageRequest { after: None, order: page.order, limit: PageLimit::MAX };
+            let all = self.inner.branches(scope, conversation, all).await?;
+            if all.entries.iter().all(|branch| branch.leaf != after) {
+                return Err(StoreError::CursorNotFound);
+            }
+        }
         let mut read = self.inner.branches(scope, conversation, page).await;
         if matches!(read, Err(StoreError::CursorNotFound)) && self.has(StartsOver) {
             let page = PageRequest { after: None, ..page };
@@ -550,6 +573,9 @@ impl TurnStore for BrokenStore {
     async fn earlier(&self, scope: &Scope, once: &Once) -> Result<Option<Earlier>, StoreError> {
         let Some(asked) = self.once(Some(once.clone())) else { return Ok(None) };
         let earlier = self.inner.earlier(&self.scope(scope), &asked).await?;
+        if self.has(ForgetsRunningTurns) && self.seen().brief.contains(&once.key) {
+            return Ok(None);
+        }
         Ok(earlier.map(|earlier| self.earlier(earlier, Some(once))))
     }
 
@@ -592,6 +618,10 @@ impl TurnStore for BrokenStore {
         turn.log = turn.log.into_iter().filter_map(|run| self.run(id, run)).collect();
         match self.fault {
             EndsNothing => return Ok(()),
+            EndsNoLateTurn if !turn.only_if_stale && self.is_stale(id).await? => {
+                return Err(StoreError::Conflict);
+            }
+            EndsTheLiving => turn.only_if_stale = false,
             ForgetsLogsAtOnce => turn.keep_log = Duration::ZERO,
             KeepsLogsForAnHour => turn.keep_log = HOUR,
             DropsLateAnswers => {
