@@ -8,7 +8,12 @@ use loquat_domain::{ConversationId, Fingerprint, Scope};
 use loquat_store::{Earlier, Made, Once, StoreError};
 
 use crate::{
-    clock, key::Key, responses, schema::idempotency_keys, statement::Statement, threads::Outcome,
+    clock,
+    key::Key,
+    responses,
+    schema::idempotency_keys,
+    statement::{Statement, first_rows},
+    threads::Outcome,
 };
 
 /// What was done with a key.
@@ -90,11 +95,30 @@ pub(crate) fn claim(
     }
 }
 
+/// SQL for whether a key is to be forgotten: its time is over, and the turn that it began, if it
+/// began one, has ended.
+macro_rules! is_over {
+    () => {
+        concat!(
+            "expires_at <= ",
+            clock::now!(),
+            " AND NOT EXISTS (
+                SELECT 1 FROM responses
+                WHERE idempotency_keys.made = 'response'
+                    AND responses.tenant = idempotency_keys.tenant
+                    AND responses.id = idempotency_keys.ids
+                    AND responses.user = idempotency_keys.user
+                    AND responses.lease_until IS NOT NULL
+            )"
+        )
+    };
+}
+
 fn find(conn: &mut SqliteConnection, scope: &Scope, once: &Once) -> Outcome<Option<KeyRow>> {
     let query = Statement::<4, (Binary, Text, Binary, Bool)>::new(
         concat!(
-            "SELECT fingerprint, made, ids, expires_at <= ",
-            clock::now!(),
+            "SELECT fingerprint, made, ids, ",
+            is_over!(),
             " FROM idempotency_keys WHERE tenant = ? AND user = ? AND route = ? AND key = ?",
         ),
         [
@@ -137,6 +161,23 @@ pub(crate) fn remember(
     );
     insert.execute(conn)?;
     Ok(())
+}
+
+/// The tenants, users, routes and names of up to `most` keys that are to be forgotten, those that
+/// were to be forgotten first.
+pub(crate) fn expired(
+    conn: &mut SqliteConnection,
+    most: usize,
+) -> Outcome<Vec<(String, String, String, String)>> {
+    let query = Statement::<0, (Text, Text, Text, Text)>::new(
+        concat!(
+            "SELECT tenant, user, route, key FROM idempotency_keys WHERE ",
+            is_over!(),
+            " ORDER BY expires_at",
+        ),
+        [],
+    );
+    Ok(first_rows(query, conn, most)?)
 }
 
 /// Forgets a key, and with it what was kept only to answer it again.

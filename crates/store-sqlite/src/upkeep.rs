@@ -6,21 +6,15 @@ use loquat_domain::{Scope, TenantId, UserId};
 use loquat_store::{StaleTurn, StoreError, Upkeep};
 
 use crate::{
-    SqliteStore,
-    clock::Clock,
-    connection,
-    key::Key,
-    once,
-    schema::{idempotency_keys, responses},
-    statement::first_rows,
-    threads::Outcome,
-    turns,
+    SqliteStore, clock::Clock, connection, key::Key, once, schema::responses,
+    statement::first_rows, threads::Outcome, turns,
 };
 
 #[async_trait]
 impl Upkeep for SqliteStore {
     async fn stale_turns(&self, limit: u32) -> Result<Vec<StaleTurn>, StoreError> {
-        self.threads.read(move |conn| turns::stale(conn, limit)).await
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.threads.read(move |conn| turns::stale(conn, most)).await
     }
 
     async fn forget_expired(&self, limit: u32) -> Result<u32, StoreError> {
@@ -56,16 +50,7 @@ fn forget_logs(conn: &mut SqliteConnection, most: usize) -> Outcome<usize> {
 
 /// Drops up to `most` keys, those that were to be dropped first; returns how many.
 fn forget_keys(conn: &mut SqliteConnection, most: usize) -> Outcome<usize> {
-    let expired = idempotency_keys::table
-        .filter(idempotency_keys::expires_at.nullable().le(Clock::NOW))
-        .order(idempotency_keys::expires_at)
-        .select((
-            idempotency_keys::tenant,
-            idempotency_keys::user,
-            idempotency_keys::route,
-            idempotency_keys::key,
-        ));
-    let expired: Vec<(String, String, String, String)> = first_rows(expired, conn, most)?;
+    let expired = once::expired(conn, most)?;
     for (tenant, user, route, key) in &expired {
         let scope = Scope {
             tenant: TenantId::new(tenant.as_str())

@@ -8,7 +8,8 @@ use loquat_store::{CheckpointLog, FinishTurn, StoreError};
 
 use super::checkpoint;
 use crate::{
-    clock, conversations,
+    clock::{self, Clock},
+    conversations,
     items::{self, Branch, Tail},
     key::Key,
     leaves::Tree,
@@ -27,6 +28,7 @@ pub(crate) struct Finish {
     log: Vec<CheckpointLog>,
     /// `None` when no events are kept.
     keep_log: Option<Duration>,
+    only_if_stale: bool,
 }
 
 impl From<FinishTurn> for Finish {
@@ -37,6 +39,7 @@ impl From<FinishTurn> for Finish {
             output: turn.output.iter().map(NewItem::from).collect(),
             log: turn.log,
             keep_log: Some(turn.keep_log).filter(|keep| !keep.is_zero()),
+            only_if_stale: turn.only_if_stale,
         }
     }
 }
@@ -47,7 +50,8 @@ struct Turn {
     conversation: Key,
     leaf: Option<Key>,
     leaf_position: Option<i64>,
-    running: bool,
+    /// Whether its lease lasts; `None` once it has ended.
+    alive: Option<bool>,
     last_sequence: Option<i64>,
     listed: bool,
     active_leaf: Option<Key>,
@@ -65,8 +69,10 @@ impl Turn {
 pub(crate) fn finish(conn: &mut SqliteConnection, scope: &Scope, turn: &Finish) -> Outcome<()> {
     let tenant = scope.tenant.as_str();
     let before = turn_of(conn, scope, turn.response)?;
-    if !before.running {
-        return Err(StoreError::Conflict.into());
+    match before.alive {
+        None => return Err(StoreError::Conflict.into()),
+        Some(true) if turn.only_if_stale => return Err(StoreError::Conflict.into()),
+        Some(_) => {}
     }
     let after = before.leaf.zip(before.leaf_position).map(|(id, position)| Tail { id, position });
     let active = before.listed && before.active_leaf == before.leaf;
@@ -123,7 +129,7 @@ fn turn_of(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Turn>
             responses::conversation,
             responses::leaf,
             items::position.nullable(),
-            responses::lease_until.is_not_null(),
+            responses::lease_until.gt(Clock::NOW),
             responses::last_sequence,
             conversations::listed,
             conversations::leaf,

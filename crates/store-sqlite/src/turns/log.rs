@@ -42,7 +42,7 @@ pub(crate) fn events(
 }
 
 /// Up to `most` runs, from the one that begins with `from` to the first gap.
-pub(super) fn runs(
+fn runs(
     conn: &mut SqliteConnection,
     tenant: &str,
     response: Key,

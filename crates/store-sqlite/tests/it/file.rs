@@ -1,9 +1,9 @@
 //! The file itself.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use diesel::connection::SimpleConnection;
-use loquat_store::{HistoryStart, StoreError, TurnStore, Upkeep};
+use loquat_store::{HistoryStart, StaleTurn, StoreError, TurnHome, TurnStore, Upkeep};
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
@@ -80,6 +80,21 @@ fn a_name_that_sqlite_would_read_as_more_than_a_name_is_a_name() {
         SqliteStore::migrate(&SqliteOptions::new(&path)).unwrap();
         assert!(fs::metadata(&path).unwrap().len() > 0, "{name} is empty");
     }
+}
+
+#[tokio::test]
+async fn a_stale_turn_that_cannot_be_read_is_named_and_can_be_ended() {
+    let notebook = Notebook::open();
+    let home = TurnHome::New { conversation: notebook.new_conversation(), listed: true };
+    let (response, _) = notebook.begin(home, "a", Duration::ZERO).await.unwrap();
+    let broken = "UPDATE responses SET settings = '{\"v\":9}', metadata = '[]', status = 'odd'";
+    notebook.stranger().batch_execute(broken).unwrap();
+    let stale = notebook.store.stale_turns(10).await.unwrap();
+    assert_eq!(stale, [StaleTurn { scope: notebook.scope.clone(), response: response.id }]);
+    let read = notebook.store.response(&notebook.scope, response.id).await;
+    assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
+    notebook.finish(response, "b").await;
+    assert_eq!(notebook.store.stale_turns(10).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -172,7 +172,8 @@ impl Notebook {
         let event = Event { sequence: 1, kind: EventKind::InProgress };
         let log = vec![CheckpointLog { first: 1, last: 1, events: json::encode_events([&event]) }];
         let output = vec![item];
-        let turn = FinishTurn { response, output, last_sequence: 9, log, keep_log };
+        let (last_sequence, only_if_stale) = (9, false);
+        let turn = FinishTurn { response, output, last_sequence, log, keep_log, only_if_stale };
         self.store.finish_turn(&self.scope, turn).await.unwrap();
         leaf
     }

@@ -172,13 +172,21 @@ async fn turns_of_an_older_file_are_read_and_ended() {
     assert_eq!(log, EventLog { runs: vec![], end });
 
     let stale = store.stale_turns(10).await.unwrap().remove(0);
-    assert_eq!((stale.response.id, &stale.events[..]), (RUNNING, &[created()][..]));
+    assert_eq!(stale.response, RUNNING);
+    let log = store.events(&ada(), RUNNING, 0, 10).await.unwrap();
+    assert_eq!(log.runs[0].events, json::encode_events([&created()]));
     assert!(store.request_stop(&ada(), RUNNING).await.unwrap());
     let sign = Checkpoint { scope: ada(), response: RUNNING, at_work: true, log: None };
     assert_eq!(store.checkpoint(vec![sign], HOUR).await.unwrap().len(), 1);
-    let response = Response { status: Status::Cancelled, ..stale.response };
-    let (output, log, keep_log) = (vec![], vec![], HOUR);
-    let end = FinishTurn { response, output, last_sequence: 2, log, keep_log };
+    let running = store.response(&ada(), RUNNING).await.unwrap().response;
+    let end = FinishTurn {
+        response: Response { status: Status::Cancelled, ..running },
+        output: vec![],
+        last_sequence: 2,
+        log: vec![],
+        keep_log: HOUR,
+        only_if_stale: false,
+    };
     store.finish_turn(&stale.scope, end).await.unwrap();
     let log = store.events(&ada(), RUNNING, 0, 10).await.unwrap();
     assert_eq!((log.runs.len(), log.end.map(|end| end.kept)), (1, Some(true)));
