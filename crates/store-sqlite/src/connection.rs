@@ -16,6 +16,7 @@ use loquat_store::StoreError;
 use crate::{
     SqliteOptions,
     error::{Failed, is_busy},
+    leaves,
     threads::Outcome,
 };
 
@@ -117,12 +118,13 @@ struct JournalMode {
     journal_mode: String,
 }
 
-/// Brings the tables to this version, all in one transaction: of several processes that start
+/// Brings the tables to this version and in order, all in one transaction: of several processes that start
 /// together one migrates and the others find it done.
 pub(crate) fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     conn.exclusive_transaction(|conn| {
         let done = conn.run_pending_migrations(MIGRATIONS);
-        done.map(drop).map_err(|error| Failed(StoreError::Internal(error)))
+        done.map_err(|error| Failed(StoreError::Internal(error)))?;
+        leaves::repair(conn)
     })
     .map_err(|Failed(error)| error)
 }

@@ -172,8 +172,7 @@ impl ConversationStore for SqliteStore {
             let active_leaf = conversations::leaf(conn, &scope, conversation.into())?;
             let tenant = scope.tenant.as_str();
             let tree = Tree { tenant, conversation: conversation.into(), active_leaf };
-            let leaves = tree.page(conn, page.order, page.after.map(Key::from), most)?;
-            leaves.into_iter().map(|leaf| tree.branch(conn, leaf)).collect()
+            tree.page(conn, page.order, page.after.map(Key::from), most)
         });
         Ok(Page::from_read_ahead(branches.await?, limit))
     }
@@ -253,9 +252,7 @@ fn activate(
     home.check_unlocked()?;
     let before = Tree { tenant, conversation, active_leaf: home.leaf };
     if home.leaf != Some(leaf) {
-        if !before.has(conn, leaf)? {
-            return Err(StoreError::NotFound.into());
-        }
+        before.check_leaf(conn, leaf)?;
         before.leave(conn, Some(leaf))?;
         branches::activate(conn, tenant, conversation, Some(leaf))?;
         conversations::set_leaf(conn, scope, conversation, Some(leaf), now.as_micros())?;

@@ -235,7 +235,7 @@ pub(crate) fn update(
         .get_result(conn)?)
 }
 
-/// Moves the end of the active branch.
+/// Moves the end of the active branch. Whoever does that keeps the table of branches, and says so.
 pub(crate) fn set_leaf(
     conn: &mut SqliteConnection,
     scope: &Scope,
@@ -243,13 +243,16 @@ pub(crate) fn set_leaf(
     leaf: Option<Key>,
     updated_at: i64,
 ) -> Outcome<ConversationRow> {
-    Ok(diesel::update(conversations::table.find((scope.tenant.as_str(), id)))
-        .set((conversations::leaf.eq(leaf), conversations::updated_at.eq(updated_at)))
-        .returning(ConversationRow::as_returning())
-        .get_result(conn)?)
+    let update = Statement::<4, Columns>::new(
+        "UPDATE conversations SET leaf = ?, updated_at = ?, branches_kept = 1 - branches_kept
+        WHERE tenant = ? AND id = ?
+        RETURNING id, title, metadata, archived, created_at, updated_at",
+        [leaf.into(), updated_at.into(), scope.tenant.as_str().into(), id.into()],
+    );
+    Ok(update.get_result(conn)?)
 }
 
-/// Moves the end of the active branch and says which turn holds the lock.
+/// The same, and says which turn holds the lock.
 pub(crate) fn set_turn(
     conn: &mut SqliteConnection,
     scope: &Scope,
@@ -259,7 +262,9 @@ pub(crate) fn set_turn(
     updated_at: i64,
 ) -> Outcome<()> {
     let update = Statement::<5>::new(
-        "UPDATE conversations SET leaf = ?, turn = ?, updated_at = ? WHERE tenant = ? AND id = ?",
+        "UPDATE conversations SET leaf = ?, turn = ?, updated_at = ?,
+            branches_kept = 1 - branches_kept
+        WHERE tenant = ? AND id = ?",
         [leaf.into(), turn.into(), updated_at.into(), scope.tenant.as_str().into(), id.into()],
     );
     update.execute(conn)?;

@@ -39,6 +39,21 @@ WHERE conversations.listed AND NOT items.active
             AND later.parent = items.id
     );
 
+-- Changes with each change of `leaf`, so that one by an earlier version, which knows nothing of
+-- `branches`, is noticed: it leaves NULL behind, and NULL stays. Opening the file makes the rows of
+-- such a conversation anew.
+ALTER TABLE conversations ADD COLUMN branches_kept INTEGER DEFAULT 0
+    CHECK (branches_kept IN (0, 1));
+
+CREATE TRIGGER conversations_branches_not_kept AFTER UPDATE OF leaf ON conversations
+WHEN NEW.branches_kept = OLD.branches_kept
+BEGIN
+    UPDATE conversations SET branches_kept = NULL WHERE tenant = NEW.tenant AND id = NEW.id;
+END;
+
+CREATE INDEX conversations_branches_not_kept ON conversations (tenant, id)
+    WHERE branches_kept IS NULL;
+
 -- Requests that were done and are not to be done again.
 CREATE TABLE idempotency_keys (
     tenant      TEXT    NOT NULL,

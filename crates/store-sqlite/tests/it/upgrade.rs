@@ -14,8 +14,8 @@ use loquat_domain::{
     UserId,
 };
 use loquat_store::{
-    Checkpoint, ConversationStore, EventLog, FinishTurn, HistoryStart, LogEnd, TurnStore, Upkeep,
-    json,
+    Checkpoint, ConversationStore, EventLog, FinishTurn, HistoryStart, LogEnd, StoreError,
+    TurnStore, Upkeep, json,
 };
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
@@ -41,6 +41,7 @@ const CHAIN: ConversationId = ConversationId::from_uuid(uuid(2));
 const QUESTION: ItemId = ItemId::from_uuid(uuid(10));
 const OLD_ANSWER: ItemId = ItemId::from_uuid(uuid(11));
 const ANSWER: ItemId = ItemId::from_uuid(uuid(12));
+const LATER: ItemId = ItemId::from_uuid(uuid(14));
 const CHAINED: ItemId = ItemId::from_uuid(uuid(13));
 const ENDED: ResponseId = ResponseId::from_uuid(uuid(20));
 const RUNNING: ResponseId = ResponseId::from_uuid(uuid(21));
@@ -159,6 +160,128 @@ async fn branches_of_an_older_file_are_listed_and_can_be_activated() {
     assert_eq!(items, [QUESTION, OLD_ANSWER]);
     let listed = store.branches(&ada(), CHAT, page).await.unwrap().entries;
     assert_eq!(listed, [branch(OLD_ANSWER, true), branch(ANSWER, false)]);
+}
+
+/// A file that this version has opened before.
+fn opened_before(directory: &TempDir) -> SqliteOptions {
+    let options = left_behind(directory);
+    SqliteStore::migrate(&options).unwrap();
+    options
+}
+
+/// What the first version writes, which knows nothing of the list of branches.
+fn by_the_first_version(directory: &TempDir) -> File {
+    let path = directory.path().join("loquat.sqlite");
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    conn.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;").unwrap();
+    File(conn)
+}
+
+impl File {
+    fn set_leaf(&mut self, leaf: ItemId) {
+        sql_query("UPDATE conversations SET leaf = ?, updated_at = 8 WHERE tenant = ? AND id = ?")
+            .bind::<Binary, _>(leaf.as_uuid().as_bytes().as_slice())
+            .bind::<Text, _>("acme")
+            .bind::<Binary, _>(CHAT.as_uuid().as_bytes().as_slice())
+            .execute(&mut self.0)
+            .unwrap();
+    }
+
+    fn set_active(&mut self, item: ItemId, active: bool) {
+        sql_query("UPDATE items SET active = ? WHERE id = ?")
+            .bind::<Bool, _>(active)
+            .bind::<Binary, _>(item.as_uuid().as_bytes().as_slice())
+            .execute(&mut self.0)
+            .unwrap();
+    }
+
+    /// Goes on with the branch that is not shown: its leaf is none any more, and that of the other
+    /// is one.
+    fn continue_old_answer(&mut self) {
+        self.set_active(ANSWER, false);
+        self.set_active(OLD_ANSWER, true);
+        self.item(CHAT, LATER, Some(OLD_ANSWER), false);
+        sql_query("UPDATE items SET position = 2, active = TRUE WHERE id = ?")
+            .bind::<Binary, _>(LATER.as_uuid().as_bytes().as_slice())
+            .execute(&mut self.0)
+            .unwrap();
+        self.set_leaf(LATER);
+    }
+
+    /// Deletes the leaf of the branch that is not shown.
+    fn delete_old_answer(&mut self) {
+        sql_query("DELETE FROM items WHERE id = ?")
+            .bind::<Binary, _>(OLD_ANSWER.as_uuid().as_bytes().as_slice())
+            .execute(&mut self.0)
+            .unwrap();
+        self.set_leaf(ANSWER);
+    }
+}
+
+async fn branches(store: &SqliteStore) -> Vec<(ItemId, u64, bool)> {
+    let page = PageRequest { after: None, order: Order::Ascending, limit: PageLimit::MAX };
+    let listed = store.branches(&ada(), CHAT, page).await.unwrap().entries;
+    listed.iter().map(|branch| (branch.leaf, branch.size, branch.active)).collect()
+}
+
+#[tokio::test]
+async fn a_file_that_an_older_version_has_used_meanwhile_lists_all_branches_once_opened() {
+    let directory = TempDir::new().unwrap();
+    let options = opened_before(&directory);
+    by_the_first_version(&directory).continue_old_answer();
+    for _ in 0..2 {
+        let store = SqliteStore::open(&options).unwrap();
+        assert_eq!(branches(&store).await, [(ANSWER, 2, false), (LATER, 3, true)]);
+    }
+    let store = SqliteStore::open(&options).unwrap();
+    store.activate_branch(&ada(), CHAT, ANSWER, NOW).await.unwrap();
+    assert_eq!(branches(&store).await, [(ANSWER, 2, true), (LATER, 3, false)]);
+}
+
+#[tokio::test]
+async fn a_branch_that_an_older_version_has_shortened_ends_where_it_ends_now() {
+    let directory = TempDir::new().unwrap();
+    let options = opened_before(&directory);
+    let mut file = by_the_first_version(&directory);
+    file.continue_old_answer();
+    file.set_active(LATER, false);
+    file.set_active(OLD_ANSWER, false);
+    file.set_active(ANSWER, true);
+    file.set_leaf(ANSWER);
+    SqliteStore::migrate(&options).unwrap();
+    sql_query("DELETE FROM items WHERE position = 2").execute(&mut file.0).unwrap();
+    file.set_leaf(ANSWER);
+    let store = SqliteStore::open(&options).unwrap();
+    assert_eq!(branches(&store).await, [(OLD_ANSWER, 2, false), (ANSWER, 2, true)]);
+}
+
+#[tokio::test]
+async fn beside_an_older_version_what_is_listed_is_there_and_what_is_there_can_be_activated() {
+    let directory = TempDir::new().unwrap();
+    let store = SqliteStore::open(&opened_before(&directory)).unwrap();
+    by_the_first_version(&directory).continue_old_answer();
+    assert_eq!(branches(&store).await, [(LATER, 3, true)]);
+    let inside = store.activate_branch(&ada(), CHAT, OLD_ANSWER, NOW).await;
+    assert!(matches!(inside, Err(StoreError::NotFound)), "{inside:?}");
+    // What it has taken for a leaf all the time becomes one again.
+    store.delete_item(&ada(), CHAT, LATER, NOW).await.unwrap();
+    assert_eq!(branches(&store).await, [(OLD_ANSWER, 2, true)]);
+    store.activate_branch(&ada(), CHAT, ANSWER, NOW).await.unwrap();
+    assert_eq!(branches(&store).await, [(OLD_ANSWER, 2, false), (ANSWER, 2, true)]);
+}
+
+#[tokio::test]
+async fn a_branch_whose_item_an_older_version_has_deleted_is_passed_over() {
+    let directory = TempDir::new().unwrap();
+    let store = SqliteStore::open(&opened_before(&directory)).unwrap();
+    by_the_first_version(&directory).delete_old_answer();
+    assert_eq!(branches(&store).await, [(ANSWER, 2, true)]);
+    let page =
+        PageRequest { after: None, order: Order::Ascending, limit: PageLimit::new(1).unwrap() };
+    let listed = store.branches(&ada(), CHAT, page).await.unwrap();
+    assert_eq!((listed.entries.len(), listed.has_more), (1, false));
+    let gone = store.activate_branch(&ada(), CHAT, OLD_ANSWER, NOW).await;
+    assert!(matches!(gone, Err(StoreError::NotFound)), "{gone:?}");
 }
 
 #[tokio::test]
