@@ -18,6 +18,8 @@ pub(crate) fn checkpoint(
     for sign in batch {
         let tenant = sign.scope.tenant.as_str();
         let id = Key::from(sign.response);
+        // An earlier version, which may come to end the turn, looks for its events only when this
+        // says that there are any.
         let last = sign.log.as_ref().map(|log| sequence(log.last));
         let extend = Statement::<6, Bool>::new(
             concat!(

@@ -121,8 +121,7 @@ impl Trees {
             Call::Delete(scope, home) => {
                 self.own(scope, *home)?;
                 self.of.remove(&(scope.tenant.clone(), *home));
-                self.running
-                    .retain(|(tenant, _), (_, at)| (&*tenant, &*at) != (&scope.tenant, home));
+                self.running.retain(|(tenant, _), (_, at)| (tenant, *at) != (&scope.tenant, *home));
             }
             Call::Append(scope, home, items, ..) => {
                 self.free(scope, *home)?.attach_to_leaf(items);
