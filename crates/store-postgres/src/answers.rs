@@ -50,6 +50,13 @@ impl<T> Answer<T> {
     }
 }
 
+impl<Row> Answer<Maybe<Row>> {
+    /// The row, which has something in it when the function has not refused.
+    fn present(self) -> Result<Row, StoreError> {
+        self.accepted()?.0.ok_or_else(|| unexpected("an empty row"))
+    }
+}
+
 /// The only row of a function that always returns one.
 pub(crate) fn only<T>(rows: Vec<T>) -> Result<T, StoreError> {
     rows.into_iter().next().ok_or_else(|| unexpected("no row"))
@@ -60,9 +67,22 @@ pub(crate) fn found<T>(rows: Vec<T>) -> Result<T, StoreError> {
     rows.into_iter().next().ok_or(StoreError::NotFound)
 }
 
-/// What a row has when the function has not refused.
-pub(crate) fn present<T>(part: Maybe<T>) -> Result<T, StoreError> {
-    part.0.ok_or_else(|| unexpected("an empty row"))
+/// The row of a function that returns one unless it refuses.
+pub(crate) fn row<Row>(rows: Vec<Answer<Maybe<Row>>>) -> Result<Row, StoreError> {
+    only(rows)?.present()
+}
+
+/// What that row means.
+pub(crate) fn one<Row, T>(rows: Vec<Answer<Maybe<Row>>>) -> Result<T, StoreError>
+where
+    T: TryFrom<Row, Error = StoreError>,
+{
+    row(rows)?.try_into()
+}
+
+/// The answer of a function that returns nothing unless it refuses.
+pub(crate) fn done(rows: Vec<Answer<Nothing>>) -> Result<(), StoreError> {
+    only(rows)?.accepted().map(drop)
 }
 
 /// A page of what was read with a limit of one more than was asked for.
@@ -71,10 +91,9 @@ pub(crate) fn page<Row, T, Id>(
     page: &PageRequest<Id>,
 ) -> Result<Page<T>, StoreError>
 where
-    Row: Part,
     T: TryFrom<Row, Error = StoreError>,
 {
-    let entry = |answer: Answer<Maybe<Row>>| T::try_from(present(answer.accepted()?)?);
+    let entry = |answer: Answer<Maybe<Row>>| T::try_from(answer.present()?);
     let entries = rows.into_iter().map(entry).collect::<Result<_, _>>()?;
     Ok(Page::from_read_ahead(entries, page.limit))
 }
@@ -128,6 +147,6 @@ pub(crate) fn once(rows: Vec<Answer<Maybe<EarlierRow>>>) -> Result<(), StoreErro
     }
 }
 
-fn unexpected(what: &str) -> StoreError {
+pub(crate) fn unexpected(what: &str) -> StoreError {
     StoreError::Internal(format!("a function of the database returned {what}").into())
 }

@@ -153,7 +153,7 @@ async fn check_schema(
     let applied = "SELECT version::text AS version FROM loquat.__diesel_schema_migrations";
     let applied: Vec<Applied> = sql_query(applied).load(connection).await.map_err(internal)?;
     let applied: HashSet<String> = applied.into_iter().map(|step| step.version).collect();
-    let known = migrations::versions().map_err(|error| ConnectError::Internal(Box::new(error)))?;
+    let known = migrations::versions().map_err(ConnectError::Internal)?;
     let lacks = known.iter().any(|step| !applied.contains(&step.to_string()));
     if lacks { Err(ConnectError::NotMigrated) } else { Ok(()) }
 }

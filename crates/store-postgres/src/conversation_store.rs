@@ -28,8 +28,6 @@ impl ConversationStore for PostgresStore {
         let metadata = json::encode_metadata(&conversation.metadata);
         let items = NewItems::new(&items);
         let own = [
-            scope.tenant.as_str().into(),
-            scope.user.as_str().into(),
             conversation.id.as_uuid().into(),
             conversation.title.as_ref().map(Title::as_str).into(),
             (&metadata).into(),
@@ -37,8 +35,9 @@ impl ConversationStore for PostgresStore {
             conversation.created_at.as_micros().into(),
             conversation.updated_at.as_micros().into(),
         ];
-        let values = [&own[..], &items.values(), &arguments::once(once.as_ref())].concat();
-        let create = Call::new("create_conversation_v1", &values);
+        let create = Call::of("create_conversation_v1", scope, &own)
+            .and(&items.values())
+            .and(&arguments::once(once.as_ref()));
         answers::once(self.pool.call(create, Repeat::Never).await?)
     }
 
@@ -47,9 +46,7 @@ impl ConversationStore for PostgresStore {
         scope: &Scope,
         id: ConversationId,
     ) -> Result<Conversation, StoreError> {
-        let values =
-            [scope.tenant.as_str().into(), scope.user.as_str().into(), id.as_uuid().into()];
-        let find = Call::new("conversation_v1", &values);
+        let find = Call::of("conversation_v1", scope, &[id.as_uuid().into()]);
         let rows: Vec<ConversationRow> = self.pool.call(find, Repeat::Harmless).await?;
         answers::found(rows)?.try_into()
     }
@@ -66,14 +63,12 @@ impl ConversationStore for PostgresStore {
             Archived::Both => &[false, true],
         };
         let values = [
-            scope.tenant.as_str().into(),
-            scope.user.as_str().into(),
             Value::Flags(kinds),
             page.after.map(ConversationId::as_uuid).into(),
             (page.order == Order::Ascending).into(),
             read_ahead(&page).into(),
         ];
-        let list = Call::new("conversations_v1", &values);
+        let list = Call::of("conversations_v1", scope, &values);
         let rows: Vec<Answer<Maybe<ConversationRow>>> =
             self.pool.call(list, Repeat::Harmless).await?;
         answers::page(rows, &page)
@@ -89,8 +84,6 @@ impl ConversationStore for PostgresStore {
         let metadata = patch.metadata.as_ref().map(json::encode_metadata);
         let title = patch.title.as_ref().map(|title| title.as_ref().map(Title::as_str));
         let values = [
-            scope.tenant.as_str().into(),
-            scope.user.as_str().into(),
             id.as_uuid().into(),
             title.is_some().into(),
             title.flatten().into(),
@@ -98,7 +91,7 @@ impl ConversationStore for PostgresStore {
             patch.archived.into(),
             now.as_micros().into(),
         ];
-        let update = Call::new("update_conversation_v1", &values);
+        let update = Call::of("update_conversation_v1", scope, &values);
         let rows: Vec<ConversationRow> = self.pool.call(update, Repeat::Harmless).await?;
         answers::found(rows)?.try_into()
     }
@@ -108,11 +101,9 @@ impl ConversationStore for PostgresStore {
         scope: &Scope,
         id: ConversationId,
     ) -> Result<(), StoreError> {
-        let values =
-            [scope.tenant.as_str().into(), scope.user.as_str().into(), id.as_uuid().into()];
-        let delete = Call::new("delete_conversation_v1", &values);
+        let delete = Call::of("delete_conversation_v1", scope, &[id.as_uuid().into()]);
         let rows: Vec<Answer<Nothing>> = self.pool.call(delete, Repeat::Never).await?;
-        answers::only(rows)?.accepted().map(drop)
+        answers::done(rows)
     }
 
     async fn items(
@@ -121,8 +112,7 @@ impl ConversationStore for PostgresStore {
         conversation: ConversationId,
         page: PageRequest<ItemId>,
     ) -> Result<Page<StoredItem>, StoreError> {
-        let values = page_of(scope, conversation, &page);
-        let list = Call::new("items_v1", &values);
+        let list = Call::of("items_v1", scope, &page_of(conversation, &page));
         let rows: Vec<Answer<Maybe<ItemRow>>> = self.pool.call(list, Repeat::Harmless).await?;
         answers::page(rows, &page)
     }
@@ -133,13 +123,8 @@ impl ConversationStore for PostgresStore {
         conversation: ConversationId,
         item: ItemId,
     ) -> Result<StoredItem, StoreError> {
-        let values = [
-            scope.tenant.as_str().into(),
-            scope.user.as_str().into(),
-            conversation.as_uuid().into(),
-            item.as_uuid().into(),
-        ];
-        let find = Call::new("item_v1", &values);
+        let find =
+            Call::of("item_v1", scope, &[conversation.as_uuid().into(), item.as_uuid().into()]);
         let rows: Vec<ItemRow> = self.pool.call(find, Repeat::Harmless).await?;
         answers::found(rows)?.try_into()
     }
@@ -153,14 +138,10 @@ impl ConversationStore for PostgresStore {
         once: Option<Once>,
     ) -> Result<(), StoreError> {
         let items = NewItems::new(&items);
-        let own = [
-            scope.tenant.as_str().into(),
-            scope.user.as_str().into(),
-            conversation.as_uuid().into(),
-            now.as_micros().into(),
-        ];
-        let values = [&own[..], &items.values(), &arguments::once(once.as_ref())].concat();
-        let append = Call::new("append_items_v1", &values);
+        let own = [conversation.as_uuid().into(), now.as_micros().into()];
+        let append = Call::of("append_items_v1", scope, &own)
+            .and(&items.values())
+            .and(&arguments::once(once.as_ref()));
         let rows: Vec<Answer<Maybe<EarlierRow>>> = self.pool.call(append, Repeat::Never).await?;
         answers::once(rows)
     }
@@ -172,17 +153,14 @@ impl ConversationStore for PostgresStore {
         item: ItemId,
         now: Timestamp,
     ) -> Result<Conversation, StoreError> {
-        let values = [
-            scope.tenant.as_str().into(),
-            scope.user.as_str().into(),
-            conversation.as_uuid().into(),
-            item.as_uuid().into(),
-            now.as_micros().into(),
-        ];
-        let delete = Call::new("delete_item_v1", &values);
+        let delete = Call::of(
+            "delete_item_v1",
+            scope,
+            &[conversation.as_uuid().into(), item.as_uuid().into(), now.as_micros().into()],
+        );
         let rows: Vec<Answer<Maybe<ConversationRow>>> =
             self.pool.call(delete, Repeat::Never).await?;
-        answers::present(answers::only(rows)?.accepted()?)?.try_into()
+        answers::one(rows)
     }
 
     async fn branches(
@@ -191,8 +169,7 @@ impl ConversationStore for PostgresStore {
         conversation: ConversationId,
         page: PageRequest<ItemId>,
     ) -> Result<Page<Branch>, StoreError> {
-        let values = page_of(scope, conversation, &page);
-        let list = Call::new("branches_v1", &values);
+        let list = Call::of("branches_v1", scope, &page_of(conversation, &page));
         let rows: Vec<Answer<Maybe<BranchRow>>> = self.pool.call(list, Repeat::Harmless).await?;
         answers::page(rows, &page)
     }
@@ -204,29 +181,20 @@ impl ConversationStore for PostgresStore {
         leaf: ItemId,
         now: Timestamp,
     ) -> Result<Branch, StoreError> {
-        let values = [
-            scope.tenant.as_str().into(),
-            scope.user.as_str().into(),
-            conversation.as_uuid().into(),
-            leaf.as_uuid().into(),
-            now.as_micros().into(),
-        ];
-        let activate = Call::new("activate_branch_v1", &values);
+        let activate = Call::of(
+            "activate_branch_v1",
+            scope,
+            &[conversation.as_uuid().into(), leaf.as_uuid().into(), now.as_micros().into()],
+        );
         let rows: Vec<Answer<Maybe<BranchRow>>> =
             self.pool.call(activate, Repeat::Harmless).await?;
-        answers::present(answers::only(rows)?.accepted()?)?.try_into()
+        answers::one(rows)
     }
 }
 
 /// Which page of what is in a conversation.
-fn page_of<'a>(
-    scope: &'a Scope,
-    conversation: ConversationId,
-    page: &PageRequest<ItemId>,
-) -> [Value<'a>; 6] {
+fn page_of(conversation: ConversationId, page: &PageRequest<ItemId>) -> [Value<'static>; 4] {
     [
-        scope.tenant.as_str().into(),
-        scope.user.as_str().into(),
         conversation.as_uuid().into(),
         page.after.map(ItemId::as_uuid).into(),
         (page.order == Order::Ascending).into(),

@@ -5,9 +5,10 @@
 //! caller may be dropped at any moment; and in each function the first thing done is to say whose
 //! rows it is about, to which row-level security then holds it.
 //!
-//! **Invariant**: no call opens a transaction or writes a WHERE; one that has returned `Ok` is on the
-//! disk; no type of diesel or of the driver leaves the crate, and no password appears in what it
-//! says.
+//! **Invariant**: every statement of a port's method is `SELECT * FROM loquat.function(…)`, by
+//! itself; what has returned `Ok` is committed, and on the disk unless the operator has switched
+//! `synchronous_commit` off; nothing that is public names a type of diesel or of the driver, and no
+//! password appears in what the crate says.
 
 mod answers;
 mod arguments;
@@ -26,7 +27,10 @@ mod upkeep;
 
 pub use connect::{Bypass, ConnectError};
 pub use migrations::MigrateError;
-pub use options::{OptionsError, PostgresOptions};
+pub use options::{
+    DEFAULT_CREATE_TIMEOUT, DEFAULT_POOL_SIZE, DEFAULT_STATEMENT_TIMEOUT, DEFAULT_WAIT_TIMEOUT,
+    OptionsError, PostgresOptions,
+};
 use pool::Pool;
 
 /// The whole notebook in one Postgres database.

@@ -14,7 +14,6 @@ use diesel_async::{
     AsyncPgConnection, SimpleAsyncConnection, async_connection_wrapper::AsyncConnectionWrapper,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use loquat_store::StoreError;
 
 use crate::{PostgresOptions, connection::Connector, options::RuntimeRole};
 
@@ -45,9 +44,8 @@ pub enum MigrateError {
 }
 
 /// The versions of all steps that this program knows, oldest first.
-pub(crate) fn versions() -> Result<Vec<MigrationVersion<'static>>, StoreError> {
-    let migrations =
-        MigrationSource::<Pg>::migrations(&MIGRATIONS).map_err(StoreError::Internal)?;
+pub(crate) fn versions() -> Result<Vec<MigrationVersion<'static>>, Source> {
+    let migrations = MigrationSource::<Pg>::migrations(&MIGRATIONS)?;
     Ok(migrations.iter().map(|step| step.name().version().as_owned()).collect())
 }
 

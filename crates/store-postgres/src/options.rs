@@ -26,7 +26,6 @@ pub struct PostgresOptions {
     wait_timeout: Duration,
     create_timeout: Duration,
     statement_timeout: Duration,
-    idle_in_transaction_timeout: Duration,
     runtime_role: RuntimeRole,
     unsafe_role: UnsafeRoleIs,
 }
@@ -49,7 +48,6 @@ pub(crate) enum UnsafeRoleIs {
 
 /// The URL cannot be used. The text names what is wrong and repeats neither the URL nor a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum OptionsError {
     /// It is the URL of something else.
     #[error("a database URL begins with `postgres://` or `postgresql://`")]
@@ -72,17 +70,17 @@ pub enum OptionsError {
 
 /// As many as a Postgres of default settings (100 connections) spares for each of a few instances;
 /// a call holds one for well below a millisecond, so that they serve thousands of streams.
-const POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+pub const DEFAULT_POOL_SIZE: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
 /// How long a call waits for a connection: a caller that is told later than this has given up.
-const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
+pub const DEFAULT_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long connecting may take, TLS and authentication included.
-const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
+pub const DEFAULT_CREATE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the database works at one call: enough to delete a conversation of 100,000 items, and
 /// little enough to free a pool whose statements wait for somebody's lock.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+pub const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a session may hold a transaction open without using it. The store opens none; this is
 /// for whatever else uses its connections' settings, and for the day when that changes.
@@ -99,8 +97,8 @@ const DRIVERS_KEEPALIVE: Duration = Duration::from_hours(2);
 const USUAL_ROLE: &str = "loquat_app";
 
 impl PostgresOptions {
-    /// The database of this URL and defaults for the rest: 16 connections, 2 s to wait for one and
-    /// 5 s to make one, 10 s for a statement and as many for an idle transaction.
+    /// The database of this URL and defaults for the rest: [`DEFAULT_POOL_SIZE`],
+    /// [`DEFAULT_WAIT_TIMEOUT`], [`DEFAULT_CREATE_TIMEOUT`] and [`DEFAULT_STATEMENT_TIMEOUT`].
     ///
     /// The URL is libpq's: several hosts, `?host=/path` for a Unix socket, `sslmode`,
     /// `sslrootcert` (a PEM file, or `system`), `channel_binding`, `target_session_attrs`,
@@ -120,17 +118,17 @@ impl PostgresOptions {
         Ok(Self {
             config,
             tls,
-            pool_size: POOL_SIZE,
-            wait_timeout: WAIT_TIMEOUT,
-            create_timeout: CREATE_TIMEOUT,
-            statement_timeout: STATEMENT_TIMEOUT,
-            idle_in_transaction_timeout: IDLE_IN_TRANSACTION_TIMEOUT,
+            pool_size: DEFAULT_POOL_SIZE,
+            wait_timeout: DEFAULT_WAIT_TIMEOUT,
+            create_timeout: DEFAULT_CREATE_TIMEOUT,
+            statement_timeout: DEFAULT_STATEMENT_TIMEOUT,
             runtime_role: RuntimeRole::Usual(USUAL_ROLE),
             unsafe_role: UnsafeRoleIs::Refused,
         })
     }
 
-    /// The most connections.
+    /// The most connections. Of four one, and of eight or more two, are free for the signs of life
+    /// of turns and their ends, and for upkeep, however many other calls wait.
     #[must_use]
     pub fn with_pool_size(self, pool_size: NonZeroUsize) -> Self {
         Self { pool_size, ..self }
@@ -153,13 +151,6 @@ impl PostgresOptions {
     #[must_use]
     pub fn with_statement_timeout(self, statement_timeout: Duration) -> Self {
         Self { statement_timeout, ..self }
-    }
-
-    /// How long a session may hold a transaction open without using it; whole milliseconds, at
-    /// least one.
-    #[must_use]
-    pub fn with_idle_in_transaction_timeout(self, idle_in_transaction_timeout: Duration) -> Self {
-        Self { idle_in_transaction_timeout, ..self }
     }
 
     /// The role that [`PostgresStore::migrate`](crate::PostgresStore::migrate) grants what running
@@ -218,7 +209,7 @@ impl PostgresOptions {
              -c enable_bitmapscan=off -c jit=off \
              -c default_transaction_isolation=read\\ committed",
             millis(self.statement_timeout),
-            millis(self.idle_in_transaction_timeout),
+            millis(IDLE_IN_TRANSACTION_TIMEOUT),
         );
         self.with_settings(&settings)
     }

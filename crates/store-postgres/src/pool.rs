@@ -5,16 +5,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ::deadpool::managed::{TimeoutType, Timeouts};
 use diesel::{ConnectionError, deserialize::QueryableByName, pg::Pg};
 use diesel_async::{
     AsyncPgConnection,
     pooled_connection::{
         AsyncDieselConnectionManager, ManagerConfig, PoolableConnection, RecyclingMethod,
-        deadpool::{self, Object, PoolError},
+        deadpool::{self, BuildError, Object, PoolError},
     },
 };
 use loquat_store::StoreError;
-use tokio::{runtime::Handle, time::error::Elapsed};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, SemaphorePermit},
+    time::error::Elapsed,
+};
 
 use crate::{
     PostgresOptions,
@@ -37,9 +42,25 @@ pub(crate) enum Repeat {
     Never,
 }
 
+/// Which connections a call may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// All but those that are reserved.
+    Ordinary,
+    /// Any.
+    Reserved,
+}
+
+/// The most connections that are kept free of ordinary calls, and of how many connections one is.
+const RESERVED: usize = 2;
+const PER_RESERVED: usize = 4;
+
 /// A bounded number of connections, made when they are needed.
 pub(crate) struct Pool {
     connections: deadpool::Pool<AsyncPgConnection>,
+    /// As many places as ordinary calls may use connections at once.
+    ordinary: Semaphore,
+    wait_timeout: Duration,
     /// How long the database works at a statement.
     statement_timeout: Duration,
     sent: AtomicU64,
@@ -48,7 +69,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// Connections live on the runtime of the caller, whoever uses them: a call may come from a
     /// runtime that is about to end, or whose only thread is busy.
-    pub(crate) fn new(options: &PostgresOptions, connector: Connector) -> Result<Self, StoreError> {
+    pub(crate) fn new(options: &PostgresOptions, connector: Connector) -> Result<Self, BuildError> {
         let runtime = Handle::current();
         let mut config = ManagerConfig::default();
         config.recycling_method = RecyclingMethod::Fast;
@@ -72,10 +93,15 @@ impl Pool {
             .create_timeout(Some(options.create_timeout()))
             .recycle_timeout(Some(RECYCLE_TIMEOUT))
             .runtime(::deadpool::Runtime::Tokio1)
-            .build()
-            .map_err(|error| StoreError::Internal(Box::new(error)))?;
-        let statement_timeout = options.statement_timeout();
-        Ok(Self { connections, statement_timeout, sent: AtomicU64::new(0) })
+            .build()?;
+        let size = options.pool_size();
+        Ok(Self {
+            connections,
+            ordinary: Semaphore::new(size - RESERVED.min(size / PER_RESERVED)),
+            wait_timeout: options.wait_timeout(),
+            statement_timeout: options.statement_timeout(),
+            sent: AtomicU64::new(0),
+        })
     }
 
     /// A connection of the pool's. What is done with it is not counted.
@@ -94,21 +120,62 @@ impl Pool {
     where
         R: QueryableByName<Pg> + Send + 'static,
     {
-        match self.attempt(call).await {
+        self.call_with(&call, repeat, Claim::Ordinary).await
+    }
+
+    /// Does the same for what keeps turns alive, ends them and tidies up: it must not wait for
+    /// ordinary calls, of which there may be any number.
+    pub(crate) async fn call_reserved<R>(
+        &self,
+        call: Call<'_>,
+        repeat: Repeat,
+    ) -> Result<Vec<R>, StoreError>
+    where
+        R: QueryableByName<Pg> + Send + 'static,
+    {
+        self.call_with(&call, repeat, Claim::Reserved).await
+    }
+
+    async fn call_with<R>(
+        &self,
+        call: &Call<'_>,
+        repeat: Repeat,
+        claim: Claim,
+    ) -> Result<Vec<R>, StoreError>
+    where
+        R: QueryableByName<Pg> + Send + 'static,
+    {
+        match self.attempt(call, claim).await {
             Err(Failed { broken: true, .. }) if repeat == Repeat::Harmless => {
                 // All connections may have broken at once: those that the pool still has are found
                 // out without sending anything.
-                self.attempt(call).await.map_err(|failed| failed.error)
+                self.attempt(call, claim).await.map_err(|failed| failed.error)
             }
             done => done.map_err(|failed| failed.error),
         }
     }
 
-    async fn attempt<R>(&self, call: Call<'_>) -> Result<Vec<R>, Failed>
+    /// A place among ordinary calls.
+    async fn place(&self) -> Result<SemaphorePermit<'_>, PoolError> {
+        match tokio::time::timeout(self.wait_timeout, self.ordinary.acquire()).await {
+            Ok(place) => place.map_err(|_| PoolError::Closed),
+            Err(_) => Err(PoolError::Timeout(TimeoutType::Wait)),
+        }
+    }
+
+    async fn attempt<R>(&self, call: &Call<'_>, claim: Claim) -> Result<Vec<R>, Failed>
     where
         R: QueryableByName<Pg> + Send + 'static,
     {
-        let mut connection = self.get().await.map_err(Failed::to_connect)?;
+        let began = Instant::now();
+        let _place = match claim {
+            Claim::Ordinary => Some(self.place().await.map_err(Failed::to_connect)?),
+            Claim::Reserved => None,
+        };
+        let wait = Some(self.wait_timeout.saturating_sub(began.elapsed()));
+        let timeouts = Timeouts { wait, ..self.connections.timeouts() };
+        let mut connection =
+            self.connections.timeout_get(&timeouts).await.map_err(Failed::to_connect)?;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let began = Instant::now();
         let loading = call.load::<R>(&mut connection);

@@ -10,6 +10,7 @@ use diesel::{
     sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Untyped},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use loquat_domain::Scope;
 use uuid::Uuid;
 
 /// A call of one of the functions that `migrations/postgres` makes, whose rows are read by the names
@@ -17,10 +18,10 @@ use uuid::Uuid;
 ///
 /// diesel's own way to write SQL, `sql_query`, is prepared anew each time, which costs a round trip.
 /// This stays prepared and is found again by its text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Call<'a> {
     function: &'static str,
-    values: &'a [Value<'a>],
+    values: Vec<Value<'a>>,
 }
 
 /// An argument of a function.
@@ -38,11 +39,24 @@ pub(crate) enum Value<'a> {
 }
 
 impl<'a> Call<'a> {
-    pub(crate) const fn new(function: &'static str, values: &'a [Value<'a>]) -> Self {
-        Self { function, values }
+    /// Of a function that serves nobody in particular.
+    pub(crate) fn new(function: &'static str, values: impl IntoIterator<Item = Value<'a>>) -> Self {
+        Self { function, values: values.into_iter().collect() }
     }
 
-    pub(crate) async fn load<R>(self, connection: &mut AsyncPgConnection) -> QueryResult<Vec<R>>
+    /// Of a function whose first arguments are on whose behalf it is called.
+    pub(crate) fn of(function: &'static str, scope: &'a Scope, values: &[Value<'a>]) -> Self {
+        let whose = [scope.tenant.as_str().into(), scope.user.as_str().into()];
+        Self { function, values: [&whose, values].concat() }
+    }
+
+    /// With further arguments.
+    pub(crate) fn and(mut self, values: &[Value<'a>]) -> Self {
+        self.values.extend_from_slice(values);
+        self
+    }
+
+    pub(crate) async fn load<R>(&self, connection: &mut AsyncPgConnection) -> QueryResult<Vec<R>>
     where
         R: QueryableByName<Pg> + Send + 'static,
     {
@@ -55,7 +69,7 @@ impl QueryFragment<Pg> for Call<'_> {
         out.push_sql("SELECT * FROM loquat.");
         out.push_sql(self.function);
         let mut separator = "(";
-        for value in self.values {
+        for value in &self.values {
             out.push_sql(separator);
             separator = ", ";
             match value {

@@ -20,7 +20,7 @@ use crate::{
     arguments::{NewItems, Runs, integer, micros},
     pool::Repeat,
     rows::{ItemRow, LogRow, Maybe, ResponseRow, RunRow},
-    statement::{Call, Value},
+    statement::Call,
 };
 
 #[async_trait]
@@ -39,13 +39,7 @@ impl TurnStore for PostgresStore {
     }
 
     async fn earlier(&self, scope: &Scope, once: &Once) -> Result<Option<Earlier>, StoreError> {
-        let values = [
-            scope.tenant.as_str().into(),
-            scope.user.as_str().into(),
-            once.route.into(),
-            once.key.as_str().into(),
-        ];
-        let find = Call::new("earlier_v1", &values);
+        let find = Call::of("earlier_v1", scope, &[once.route.into(), once.key.as_str().into()]);
         let rows: Vec<EarlierRow> = self.pool.call(find, Repeat::Harmless).await?;
         rows.into_iter().next().map(Earlier::try_from).transpose()
     }
@@ -68,8 +62,6 @@ impl TurnStore for PostgresStore {
             runs.push(Some(run));
         }
         let own = [
-            scope.tenant.as_str().into(),
-            scope.user.as_str().into(),
             response.id.as_uuid().into(),
             response.status.as_str().into(),
             details.as_deref().into(),
@@ -77,19 +69,17 @@ impl TurnStore for PostgresStore {
             response.completed_at.map(Timestamp::as_micros).into(),
             integer(turn.last_sequence).into(),
         ];
-        let keep: [Value<'_>; 1] = [micros(turn.keep_log).into()];
-        let values = [&own[..], &output.values(), &runs.values(), &keep].concat();
         // Not sent again by itself: the second answer would be that it has ended already, which
         // only its caller can tell from an end by somebody else.
-        let finish = Call::new("finish_turn_v1", &values);
-        let rows: Vec<Answer<Nothing>> = self.pool.call(finish, Repeat::Never).await?;
-        answers::only(rows)?.accepted().map(drop)
+        let finish = Call::of("finish_turn_v1", scope, &own)
+            .and(&output.values())
+            .and(&runs.values())
+            .and(&[micros(turn.keep_log).into(), turn.only_if_stale.into()]);
+        answers::done(self.pool.call_reserved(finish, Repeat::Never).await?)
     }
 
     async fn response(&self, scope: &Scope, id: ResponseId) -> Result<StoredResponse, StoreError> {
-        let values =
-            [scope.tenant.as_str().into(), scope.user.as_str().into(), id.as_uuid().into()];
-        let find = Call::new("response_v1", &values);
+        let find = Call::of("response_v1", scope, &[id.as_uuid().into()]);
         let rows: Vec<ResponsePart> = self.pool.call(find, Repeat::Harmless).await?;
         let mut rows = rows.into_iter();
         let response = rows.next().and_then(|row| row.response.0).ok_or(StoreError::NotFound)?;
@@ -111,14 +101,11 @@ impl TurnStore for PostgresStore {
         from: u64,
         most: u32,
     ) -> Result<EventLog, StoreError> {
-        let values = [
-            scope.tenant.as_str().into(),
-            scope.user.as_str().into(),
-            id.as_uuid().into(),
-            integer(from).into(),
-            i64::from(most).into(),
-        ];
-        let read = Call::new("events_v1", &values);
+        let read = Call::of(
+            "events_v1",
+            scope,
+            &[id.as_uuid().into(), integer(from).into(), i64::from(most).into()],
+        );
         let rows: Vec<LogPart> = self.pool.call(read, Repeat::Harmless).await?;
         let mut rows = rows.into_iter();
         let log = rows.next().and_then(|row| row.log.0).ok_or(StoreError::NotFound)?;
@@ -127,20 +114,15 @@ impl TurnStore for PostgresStore {
     }
 
     async fn request_stop(&self, scope: &Scope, id: ResponseId) -> Result<bool, StoreError> {
-        let values =
-            [scope.tenant.as_str().into(), scope.user.as_str().into(), id.as_uuid().into()];
-        let stop = Call::new("request_stop_v1", &values);
+        let stop = Call::of("request_stop_v1", scope, &[id.as_uuid().into()]);
         let rows: Vec<Answer<Maybe<Stopped>>> = self.pool.call(stop, Repeat::Harmless).await?;
-        let stopped = answers::present(answers::only(rows)?.accepted()?)?;
-        Ok(stopped.running)
+        answers::row(rows).map(|Stopped { running }| running)
     }
 
     async fn delete_response(&self, scope: &Scope, id: ResponseId) -> Result<(), StoreError> {
-        let values =
-            [scope.tenant.as_str().into(), scope.user.as_str().into(), id.as_uuid().into()];
-        let delete = Call::new("delete_response_v1", &values);
+        let delete = Call::of("delete_response_v1", scope, &[id.as_uuid().into()]);
         let rows: Vec<Answer<Nothing>> = self.pool.call(delete, Repeat::Never).await?;
-        answers::only(rows)?.accepted().map(drop)
+        answers::done(rows)
     }
 }
 

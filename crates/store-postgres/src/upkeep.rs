@@ -3,26 +3,27 @@
 use async_trait::async_trait;
 use diesel::{
     QueryableByName,
-    sql_types::{Array, BigInt, Bool, Nullable, Text},
+    sql_types::{BigInt, Bool, Text},
 };
-use loquat_domain::{Event, Response, Scope, TenantId, UserId};
-use loquat_store::{StaleTurn, StoreError, Upkeep, json::EventDecoder};
+use loquat_domain::{ResponseId, Scope, TenantId, UserId};
+use loquat_store::{StaleTurn, StoreError, Upkeep};
+use uuid::Uuid;
 
-use crate::{PostgresStore, answers, pool::Repeat, rows::ResponseRow, statement::Call};
+use crate::{PostgresStore, answers, pool::Repeat, statement::Call};
 
 #[async_trait]
 impl Upkeep for PostgresStore {
     async fn stale_turns(&self, limit: u32) -> Result<Vec<StaleTurn>, StoreError> {
-        let values = [i64::from(limit).into()];
-        let read = Call::new("stale_turns_v1", &values);
-        let rows: Vec<StaleRow> = self.pool.call(read, Repeat::Harmless).await?;
+        let read = Call::new("stale_turns_v1", [i64::from(limit).into()]);
+        let rows: Vec<StaleRow> = self.pool.call_reserved(read, Repeat::Harmless).await?;
         let mut turns = Vec::with_capacity(rows.len());
         for row in rows {
             match StaleTurn::try_from(row) {
                 Ok(turn) => turns.push(turn),
+                // Nobody could name it: no scope is of this form.
                 Err(error) => {
                     let error: &dyn std::error::Error = &error;
-                    tracing::error!(error, "a stale turn cannot be read and is passed over");
+                    tracing::error!(error, "a stale turn cannot be named and is passed over");
                 }
             }
         }
@@ -30,14 +31,13 @@ impl Upkeep for PostgresStore {
     }
 
     async fn forget_expired(&self, limit: u32) -> Result<u32, StoreError> {
-        let values = [i64::from(limit).into()];
-        let forget = Call::new("forget_expired_v1", &values);
-        let rows: Vec<Forgotten> = self.pool.call(forget, Repeat::Harmless).await?;
+        let forget = Call::new("forget_expired_v1", [i64::from(limit).into()]);
+        let rows: Vec<Forgotten> = self.pool.call_reserved(forget, Repeat::Harmless).await?;
         Ok(u32::try_from(answers::only(rows)?.forgotten).unwrap_or(u32::MAX))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let rows: Vec<Pong> = self.pool.call(Call::new("ping_v1", &[]), Repeat::Harmless).await?;
+        let rows: Vec<Pong> = self.pool.call(Call::new("ping_v1", []), Repeat::Harmless).await?;
         if answers::only(rows)?.writable {
             Ok(())
         } else {
@@ -58,50 +58,27 @@ struct Pong {
     writable: bool,
 }
 
-/// A turn without a sign of life, and its runs of events by their first numbers.
+/// A turn without a sign of life.
 #[derive(Debug, QueryableByName)]
 struct StaleRow {
     #[diesel(sql_type = Text)]
     tenant: String,
     #[diesel(sql_type = Text)]
     user_id: String,
-    #[diesel(embed)]
-    response: ResponseRow,
-    #[diesel(sql_type = Nullable<Array<BigInt>>)]
-    firsts: Option<Vec<i64>>,
-    #[diesel(sql_type = Nullable<Array<BigInt>>)]
-    lasts: Option<Vec<i64>>,
-    #[diesel(sql_type = Nullable<Array<Text>>)]
-    events: Option<Vec<String>>,
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    response: Uuid,
 }
 
 impl TryFrom<StaleRow> for StaleTurn {
     type Error = StoreError;
 
     fn try_from(row: StaleRow) -> Result<Self, StoreError> {
-        let runs = row.firsts.into_iter().flatten().zip(row.lasts.into_iter().flatten());
-        let events = events(runs.zip(row.events.into_iter().flatten()));
         let tenant = TenantId::new(&row.tenant);
         let user = UserId::new(&row.user_id);
         let scope = Scope {
             tenant: tenant.map_err(|_| StoreError::Corrupt { column: "tenant" })?,
             user: user.map_err(|_| StoreError::Corrupt { column: "user_id" })?,
         };
-        Ok(Self { scope, response: Response::try_from(row.response)?, events })
+        Ok(Self { scope, response: ResponseId::from_uuid(row.response) })
     }
-}
-
-/// The events up to the first gap or to what cannot be read.
-fn events(runs: impl Iterator<Item = ((i64, i64), String)>) -> Vec<Event> {
-    let mut decoder = EventDecoder::new();
-    let mut events = Vec::new();
-    let mut next = 0;
-    for ((first, last), run) in runs {
-        if first == next {
-            let Ok(read) = decoder.push(&run) else { break };
-            events.extend(read);
-            next = last + 1;
-        }
-    }
-    events
 }

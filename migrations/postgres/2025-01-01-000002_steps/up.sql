@@ -15,8 +15,9 @@
 -- which is as good only as long as there are few rows; see the tables. Where one row leads to the
 -- next, `OFFSET 0` keeps the planner from going the other way.
 --
--- Locks are taken in one order: a conversation, a key, a turn, a response. In what follows `p_` are
--- parameters, `v_` variables, and a bare name is a column.
+-- Locks are taken in one order: a conversation, a key, a turn, a response; items and branches are
+-- written under their conversation's. Where a call would need another order, it passes over what
+-- others hold. In what follows `p_` are parameters, `v_` variables, and a bare name is a column.
 
 -- ## Parts of steps
 
@@ -94,31 +95,60 @@ BEGIN
     END IF;
 END $$;
 
--- How many items there are from the root to this one: those of its own, and those that it shares
--- with the active branch.
-CREATE FUNCTION loquat.branch_size_v1(p_tenant text, p_conversation uuid, p_leaf uuid)
-RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+-- For each of these items, how many there are from the root to it. What their branches share is
+-- walked once, and so is the active branch, by its index and in steps from fork to fork.
+CREATE FUNCTION loquat.branch_sizes_v1(p_tenant text, p_conversation uuid, p_leaves uuid[])
+RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    v_own bigint := 0;
-    v_next uuid := p_leaf;
-    v_parent uuid;
-    v_position bigint;
-    v_active boolean;
+    -- Of each item on the way, from the root on: its place in `p_leaves`, if it has one; where its
+    -- parent is in this list, if it is on the way; its position, and whether it is a fork.
+    v_places bigint[];
+    v_parents bigint[];
+    v_positions bigint[];
+    v_forks boolean[];
+    v_sizes bigint[];
+    v_size bigint;
+    v_active bigint := 0;
+    v_counted bigint := -1;
+    v_result bigint[];
 BEGIN
-    WHILE v_next IS NOT NULL LOOP
-        SELECT parent, position, active INTO v_parent, v_position, v_active
-        FROM loquat.items WHERE tenant = p_tenant AND id = v_next;
-        IF v_active THEN
-            RETURN v_own + (
+    WITH RECURSIVE way AS (
+        SELECT i.id, i.parent, i.position, i.active
+        FROM unnest(p_leaves) AS leaf CROSS JOIN LATERAL (
+            SELECT * FROM loquat.items WHERE tenant = p_tenant AND id = leaf OFFSET 0
+        ) AS i
+        UNION
+        SELECT i.id, i.parent, i.position, i.active
+        FROM way CROSS JOIN LATERAL (
+            SELECT * FROM loquat.items WHERE tenant = p_tenant AND id = way.parent OFFSET 0
+        ) AS i
+        WHERE NOT way.active
+    ), numbered AS (
+        SELECT *, row_number() OVER (ORDER BY position) AS n FROM way
+    )
+    SELECT array_agg(leaf.place ORDER BY i.n), array_agg(parent.n ORDER BY i.n),
+        array_agg(i.position ORDER BY i.n), array_agg(i.active ORDER BY i.n)
+    INTO v_places, v_parents, v_positions, v_forks
+    FROM numbered i LEFT JOIN numbered parent ON parent.id = i.parent
+        LEFT JOIN unnest(p_leaves) WITH ORDINALITY AS leaf (id, place) ON leaf.id = i.id;
+    FOR v_n IN 1 .. coalesce(cardinality(v_places), 0) LOOP
+        IF v_forks[v_n] THEN
+            v_active := v_active + (
                 SELECT count(*) FROM loquat.items
                 WHERE tenant = p_tenant AND conversation = p_conversation AND active
-                    AND position <= v_position
+                    AND position > v_counted AND position <= v_positions[v_n]
             );
+            v_counted := v_positions[v_n];
+            v_size := v_active;
+        ELSE
+            v_size := coalesce(v_sizes[v_parents[v_n]], 0) + 1;
         END IF;
-        v_own := v_own + 1;
-        v_next := v_parent;
+        v_sizes[v_n] := v_size;
+        IF v_places[v_n] IS NOT NULL THEN
+            v_result[v_places[v_n]] := v_size;
+        END IF;
     END LOOP;
-    RETURN v_own;
+    RETURN v_result;
 END $$;
 
 -- Keeps a run of events. One that comes again with more, because its writer was told that it had
@@ -156,6 +186,7 @@ RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_conversation uuid;
     v_listed boolean;
+    v_is_last boolean;
     v_end uuid;
     v_parent uuid;
 BEGIN
@@ -163,6 +194,14 @@ BEGIN
     FROM loquat.responses WHERE tenant = p_tenant AND id = p_id;
     SELECT listed INTO v_listed
     FROM loquat.conversations WHERE tenant = p_tenant AND id = v_conversation FOR UPDATE;
+    v_is_last := NOT v_listed AND NOT EXISTS (
+        SELECT FROM loquat.responses
+        WHERE tenant = p_tenant AND conversation = v_conversation AND id <> p_id
+    );
+    IF v_is_last THEN
+        -- What may take long comes before the turn, whose signs of life others write meanwhile.
+        DELETE FROM loquat.items WHERE tenant = p_tenant AND conversation = v_conversation;
+    END IF;
     DELETE FROM loquat.turns WHERE tenant = p_tenant AND response = p_id;
     DELETE FROM loquat.responses WHERE tenant = p_tenant AND id = p_id RETURNING leaf INTO v_end;
     IF NOT FOUND THEN
@@ -171,9 +210,7 @@ BEGIN
     IF v_listed THEN
         UPDATE loquat.conversations SET turn = NULL
         WHERE tenant = p_tenant AND id = v_conversation AND turn = p_id;
-    ELSIF NOT EXISTS (
-        SELECT FROM loquat.responses WHERE tenant = p_tenant AND conversation = v_conversation
-    ) THEN
+    ELSIF v_is_last THEN
         DELETE FROM loquat.conversations WHERE tenant = p_tenant AND id = v_conversation;
     ELSE
         WHILE v_end IS NOT NULL LOOP
@@ -192,22 +229,40 @@ BEGIN
     RETURN true;
 END $$;
 
--- Forgets a key that has run out, with its hidden response. False when it was gone.
+-- Whether a key is to be remembered: until its time is over, and the turn that it began, if it did.
+CREATE FUNCTION loquat.is_remembered_v1(p_key loquat.idempotency_keys)
+RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN p_key.keep_until > loquat.now_v1() OR EXISTS (
+        SELECT FROM loquat.turns
+        WHERE tenant = p_key.tenant AND response = p_key.response AND running
+    );
+END $$;
+
+-- Forgets a key that need not be remembered, with its hidden response. False when there is none.
 CREATE FUNCTION loquat.forget_key_v1(p_tenant text, p_user text, p_route text, p_key text)
 RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_key loquat.idempotency_keys;
+    v_now loquat.idempotency_keys;
+    v_hidden uuid;
 BEGIN
     SELECT * INTO v_key FROM loquat.idempotency_keys
+    WHERE tenant = p_tenant AND user_id = p_user AND route = p_route AND key = p_key;
+    SELECT conversation INTO v_hidden FROM loquat.responses
+    WHERE tenant = p_tenant AND id = v_key.response AND hidden;
+    -- The conversation before the key, which may be another by the time that it is locked.
+    PERFORM FROM loquat.conversations WHERE tenant = p_tenant AND id = v_hidden FOR UPDATE;
+    SELECT * INTO v_now FROM loquat.idempotency_keys
     WHERE tenant = p_tenant AND user_id = p_user AND route = p_route AND key = p_key FOR UPDATE;
-    IF NOT FOUND OR v_key.keep_until > loquat.now_v1() THEN
+    IF NOT FOUND OR v_now.response IS DISTINCT FROM v_key.response
+        OR loquat.is_remembered_v1(v_now)
+    THEN
         RETURN false;
     END IF;
     DELETE FROM loquat.idempotency_keys
     WHERE tenant = p_tenant AND user_id = p_user AND route = p_route AND key = p_key;
-    IF EXISTS (
-        SELECT FROM loquat.responses WHERE tenant = p_tenant AND id = v_key.response AND hidden
-    ) THEN
+    IF v_hidden IS NOT NULL THEN
         PERFORM loquat.remove_response_v1(p_tenant, v_key.response);
     END IF;
     RETURN true;
@@ -222,7 +277,7 @@ BEGIN
     IF p_key IS NOT NULL THEN
         SELECT * INTO v_earlier FROM loquat.idempotency_keys
         WHERE tenant = p_tenant AND user_id = p_user AND route = p_route AND key = p_key;
-        IF v_earlier.keep_until <= loquat.now_v1() THEN
+        IF FOUND AND NOT loquat.is_remembered_v1(v_earlier) THEN
             v_earlier := NULL;
         END IF;
     END IF;
@@ -465,15 +520,17 @@ BEGIN
 END $$;
 
 -- Signs of life, an element of each array a sign, in the order of tenants and responses, so that
--- two calls take their locks in one order. Returns those, counted from 1, whose turn should not go
--- on: because its owner asked for that, or because it is gone.
+-- two calls take their locks in one order. Returns those, counted from 1, that are `stopped`,
+-- because the turn's owner asked for that, or `gone`, or `held`: others are at the turn's row, and
+-- nothing was done. Given `p_patience`, these are waited for, and a longer wait is an error.
 CREATE FUNCTION loquat.checkpoint_v1(
     p_tenants text[], p_users text[], p_responses uuid[], p_at_work boolean[], p_firsts bigint[],
-    p_lasts bigint[], p_events text[], p_lease bigint
-) RETURNS TABLE (sign bigint, stopped boolean) LANGUAGE plpgsql VOLATILE AS $$
+    p_lasts bigint[], p_events text[], p_lease bigint, p_patience bigint
+) RETURNS TABLE (sign bigint, fate text) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
     v_until bigint := loquat.now_v1() + p_lease;
+    v_give_up bigint := loquat.now_v1() + p_patience;
     v_tenant text;
     v_response uuid;
     v_queued boolean;
@@ -485,18 +542,34 @@ BEGIN
             PERFORM set_config('loquat.tenant', v_tenant, true);
         END IF;
         v_response := p_responses[v_n];
-        UPDATE loquat.turns SET lease_until = v_until
-        WHERE tenant = v_tenant AND response = v_response AND user_id = p_users[v_n] AND running
-        RETURNING queued, stop_requested INTO v_queued, v_stopped;
+        sign := v_n;
+        IF p_patience IS NULL THEN
+            UPDATE loquat.turns SET lease_until = v_until
+            WHERE tenant = v_tenant AND user_id = p_users[v_n] AND response = (
+                SELECT response FROM loquat.turns
+                WHERE tenant = v_tenant AND response = v_response AND running
+                FOR NO KEY UPDATE SKIP LOCKED
+            ) RETURNING queued, stop_requested INTO v_queued, v_stopped;
+        ELSE
+            -- Zero would be no limit.
+            PERFORM set_config(
+                'lock_timeout', greatest((v_give_up - loquat.now_v1()) / 1000, 1)::text, true
+            );
+            UPDATE loquat.turns SET lease_until = v_until
+            WHERE tenant = v_tenant AND user_id = p_users[v_n] AND response = v_response AND running
+            RETURNING queued, stop_requested INTO v_queued, v_stopped;
+        END IF;
         IF NOT FOUND THEN
-            sign := v_n;
-            stopped := false;
+            fate := CASE WHEN p_patience IS NULL AND EXISTS (
+                SELECT FROM loquat.turns
+                WHERE tenant = v_tenant AND user_id = p_users[v_n] AND response = v_response
+                    AND running
+            ) THEN 'held' ELSE 'gone' END;
             RETURN NEXT;
             CONTINUE;
         END IF;
         IF v_stopped THEN
-            sign := v_n;
-            stopped := true;
+            fate := 'stopped';
             RETURN NEXT;
         END IF;
         IF v_queued AND p_at_work[v_n] THEN
@@ -513,13 +586,14 @@ BEGIN
     END LOOP;
 END $$;
 
--- The end of a turn.
+-- The end of a turn; if somebody else wants it because the turn is stale, only while it is.
 CREATE FUNCTION loquat.finish_turn_v1(
     p_tenant text, p_user text, p_id uuid, p_status text, p_status_details text, p_usage text,
     p_completed_at bigint, p_last_sequence bigint,
     p_ids uuid[], p_responses uuid[], p_kinds text[], p_roles text[], p_contents text[],
     p_statuses text[], p_tokens bigint[], p_created_ats bigint[],
     p_firsts bigint[], p_lasts bigint[], p_events text[], p_keep_log bigint,
+    p_only_if_stale boolean,
     OUT outcome text
 ) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -537,12 +611,15 @@ BEGIN
     WHERE tenant = p_tenant AND id = p_id AND user_id = p_user;
     SELECT listed, leaf INTO v_listed, v_active_leaf FROM loquat.conversations
     WHERE tenant = p_tenant AND id = v_conversation FOR NO KEY UPDATE;
+    -- Who has waited for the row's lock asks it again as it is then.
     IF p_keep_log > 0 THEN
         UPDATE loquat.turns SET lease_until = NULL, log_until = loquat.now_v1() + p_keep_log
-        WHERE tenant = p_tenant AND response = p_id AND user_id = p_user AND running;
+        WHERE tenant = p_tenant AND response = p_id AND user_id = p_user AND running
+            AND NOT (p_only_if_stale AND lease_until > loquat.now_v1());
     ELSE
         DELETE FROM loquat.turns
-        WHERE tenant = p_tenant AND response = p_id AND user_id = p_user AND running;
+        WHERE tenant = p_tenant AND response = p_id AND user_id = p_user AND running
+            AND NOT (p_only_if_stale AND lease_until > loquat.now_v1());
     END IF;
     IF NOT FOUND THEN
         outcome := CASE WHEN EXISTS (
@@ -840,6 +917,7 @@ CREATE FUNCTION loquat.delete_conversation_v1(
 DECLARE
     v_home loquat.conversations;
     v_responses uuid[];
+    v_running uuid[];
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
     SELECT * INTO v_home FROM loquat.conversations
@@ -848,10 +926,18 @@ BEGIN
         outcome := 'not_found';
         RETURN;
     END IF;
-    -- Before their responses: a checkpoint takes them in this order.
     SELECT array_agg(id ORDER BY id) INTO v_responses
     FROM loquat.responses WHERE tenant = p_tenant AND conversation = p_id;
-    DELETE FROM loquat.turns WHERE tenant = p_tenant AND response = ANY (v_responses);
+    SELECT coalesce(array_agg(response), '{}') INTO v_running
+    FROM loquat.turns WHERE tenant = p_tenant AND response = ANY (v_responses) AND running;
+    -- What may take long comes before the turn that runs, whose signs of life others write
+    -- meanwhile.
+    DELETE FROM loquat.items WHERE tenant = p_tenant AND conversation = p_id;
+    DELETE FROM loquat.turns
+    WHERE tenant = p_tenant AND response = ANY (v_responses) AND NOT running;
+    DELETE FROM loquat.responses
+    WHERE tenant = p_tenant AND id = ANY (v_responses) AND id <> ALL (v_running);
+    DELETE FROM loquat.turns WHERE tenant = p_tenant AND response = ANY (v_running);
     DELETE FROM loquat.conversations WHERE tenant = p_tenant AND id = p_id;
 END $$;
 
@@ -1030,7 +1116,8 @@ END $$;
 
 -- ## Branches
 
--- Up to `p_most` branches after the one that ends at `p_after`, by the ids of their leaves.
+-- Up to `p_most` branches by the ids of their leaves, after `p_after`, which may be any item of the
+-- conversation: it was a leaf when somebody was told of it.
 CREATE FUNCTION loquat.branches_v1(
     p_tenant text, p_user text, p_conversation uuid, p_after uuid, p_ascending boolean,
     p_most bigint
@@ -1041,6 +1128,8 @@ CREATE FUNCTION loquat.branches_v1(
 DECLARE
     v_home loquat.conversations;
     v_after uuid := p_after;
+    v_leaves uuid[];
+    v_sizes bigint[];
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
     SELECT * INTO v_home FROM loquat.conversations c
@@ -1053,21 +1142,16 @@ BEGIN
     IF p_after IS NULL THEN
         v_after := CASE WHEN p_ascending THEN '00000000-0000-0000-0000-000000000000'
             ELSE 'ffffffff-ffff-ffff-ffff-ffffffffffff' END;
-    ELSIF p_after IS DISTINCT FROM v_home.leaf AND NOT EXISTS (
-        SELECT FROM loquat.branches b
-        WHERE b.tenant = p_tenant AND b.conversation = p_conversation AND b.leaf = p_after
+    ELSIF p_conversation IS DISTINCT FROM (
+        SELECT i.conversation FROM loquat.items i WHERE i.tenant = p_tenant AND i.id = p_after
     ) THEN
         outcome := 'cursor_not_found';
         RETURN NEXT;
         RETURN;
     END IF;
     IF p_ascending THEN
-        RETURN QUERY
-        SELECT NULL, page.leaf, i.kind,
-            loquat.branch_size_v1(p_tenant, p_conversation, page.leaf),
-            page.leaf IS NOT DISTINCT FROM v_home.leaf, i.created_at
-        FROM (
-            SELECT leaf FROM (
+        SELECT array_agg(page.leaf ORDER BY page.leaf) INTO v_leaves FROM (
+            SELECT ends.leaf FROM (
                 (
                     SELECT b.leaf FROM loquat.branches b
                     WHERE b.tenant = p_tenant AND b.conversation = p_conversation
@@ -1076,19 +1160,11 @@ BEGIN
                 )
                 UNION ALL SELECT v_home.leaf WHERE v_home.leaf > v_after
             ) AS ends (leaf)
-            ORDER BY leaf LIMIT p_most
-        ) AS page
-        CROSS JOIN LATERAL (
-            SELECT * FROM loquat.items WHERE tenant = p_tenant AND id = page.leaf OFFSET 0
-        ) AS i
-        ORDER BY page.leaf;
+            ORDER BY ends.leaf LIMIT p_most
+        ) AS page;
     ELSE
-        RETURN QUERY
-        SELECT NULL, page.leaf, i.kind,
-            loquat.branch_size_v1(p_tenant, p_conversation, page.leaf),
-            page.leaf IS NOT DISTINCT FROM v_home.leaf, i.created_at
-        FROM (
-            SELECT leaf FROM (
+        SELECT array_agg(page.leaf ORDER BY page.leaf DESC) INTO v_leaves FROM (
+            SELECT ends.leaf FROM (
                 (
                     SELECT b.leaf FROM loquat.branches b
                     WHERE b.tenant = p_tenant AND b.conversation = p_conversation
@@ -1097,13 +1173,18 @@ BEGIN
                 )
                 UNION ALL SELECT v_home.leaf WHERE v_home.leaf < v_after
             ) AS ends (leaf)
-            ORDER BY leaf DESC LIMIT p_most
-        ) AS page
-        CROSS JOIN LATERAL (
-            SELECT * FROM loquat.items WHERE tenant = p_tenant AND id = page.leaf OFFSET 0
-        ) AS i
-        ORDER BY page.leaf DESC;
+            ORDER BY ends.leaf DESC LIMIT p_most
+        ) AS page;
     END IF;
+    v_sizes := loquat.branch_sizes_v1(p_tenant, p_conversation, v_leaves);
+    RETURN QUERY
+    SELECT NULL, page.leaf, i.kind, page.size, page.leaf IS NOT DISTINCT FROM v_home.leaf,
+        i.created_at
+    FROM unnest(v_leaves, v_sizes) WITH ORDINALITY AS page (leaf, size, place)
+    CROSS JOIN LATERAL (
+        SELECT * FROM loquat.items WHERE tenant = p_tenant AND id = page.leaf OFFSET 0
+    ) AS i
+    ORDER BY page.place;
 END $$;
 
 -- Makes a branch the active one.
@@ -1141,58 +1222,31 @@ BEGIN
         PERFORM loquat.settle_v1(p_tenant, p_conversation, v_home.leaf);
         PERFORM loquat.settle_v1(p_tenant, p_conversation, p_leaf);
     END IF;
-    SELECT i.id, i.kind, loquat.branch_size_v1(p_tenant, p_conversation, i.id), true, i.created_at
+    SELECT i.id, i.kind, (loquat.branch_sizes_v1(p_tenant, p_conversation, ARRAY[i.id]))[1], true,
+        i.created_at
     INTO leaf, kind, size, active, created_at
     FROM loquat.items i WHERE i.tenant = p_tenant AND i.id = p_leaf;
 END $$;
 
 -- ## Upkeep
 
--- Up to `p_most` turns of all tenants whose lease has run out, oldest first, each with the events
--- that it has told.
-CREATE FUNCTION loquat.stale_turns_v1(p_most bigint) RETURNS TABLE (
-    tenant text, user_id text,
-    response_id uuid, conversation uuid, names_conversation boolean, hidden boolean,
-    background boolean, previous uuid, model text, settings text, metadata text, receipt text,
-    response_status text, status_details text, usage text, response_created_at bigint,
-    completed_at bigint,
-    firsts bigint[], lasts bigint[], events text[]
-) LANGUAGE plpgsql STABLE AS $$
+-- Up to `p_most` turns of all tenants whose lease has run out, oldest first.
+CREATE FUNCTION loquat.stale_turns_v1(p_most bigint)
+RETURNS TABLE (tenant text, user_id text, response uuid) LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
     v_now bigint := loquat.now_v1();
-    v_tenants text[];
-    v_responses uuid[];
 BEGIN
     PERFORM set_config('loquat.tenant', '', true), set_config('loquat.upkeep', 'on', true);
-    SELECT array_agg(stale.tenant), array_agg(stale.response) INTO v_tenants, v_responses FROM (
-        SELECT t.tenant, t.response FROM loquat.turns t
-        WHERE t.lease_until <= v_now ORDER BY t.lease_until, t.response LIMIT p_most
-    ) AS stale;
+    RETURN QUERY
+    SELECT t.tenant, t.user_id, t.response FROM loquat.turns t
+    WHERE t.lease_until <= v_now ORDER BY t.lease_until, t.response LIMIT p_most;
     PERFORM set_config('loquat.upkeep', '', true);
-    FOR v_n IN 1 .. coalesce(cardinality(v_responses), 0) LOOP
-        PERFORM set_config('loquat.tenant', v_tenants[v_n], true);
-        RETURN QUERY
-        SELECT r.tenant, r.user_id, r.id, r.conversation, r.names_conversation, r.hidden,
-            r.background, r.previous, r.model, r.settings, r.metadata, r.receipt, r.status,
-            r.status_details, r.usage, r.created_at, r.completed_at,
-            log.firsts, log.lasts, log.events
-        FROM loquat.responses r CROSS JOIN LATERAL (
-            SELECT array_agg(e.first_sequence) AS firsts, array_agg(e.last_sequence) AS lasts,
-                array_agg(e.events) AS events
-            FROM (
-                SELECT * FROM loquat.response_events e
-                WHERE e.tenant = v_tenants[v_n] AND e.response = v_responses[v_n]
-                ORDER BY e.first_sequence
-            ) AS e
-        ) AS log
-        WHERE r.tenant = v_tenants[v_n] AND r.id = v_responses[v_n];
-    END LOOP;
-    PERFORM set_config('loquat.tenant', '', true);
 END $$;
 
--- Forgets up to `p_most` logs and as many keys that have run out, of all tenants; returns how many.
--- Logs that another process is forgetting at this moment are left to it.
+-- Forgets up to `p_most` keys and as many logs that have run out, of all tenants; returns how many.
+-- It holds many locks, in no order that others could keep to, and so waits for nobody who may be
+-- waiting for it: what somebody is at is left for another time.
 CREATE FUNCTION loquat.forget_expired_v1(p_most bigint, OUT forgotten bigint)
 LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -1202,9 +1256,9 @@ DECLARE
     v_keys loquat.idempotency_keys[];
     v_log loquat.turns;
     v_key loquat.idempotency_keys;
+    v_hidden uuid;
 BEGIN
     PERFORM set_config('loquat.tenant', '', true), set_config('loquat.upkeep', 'on', true);
-    -- Both in the order in which everybody takes locks.
     SELECT array_agg(expired ORDER BY tenant, response) INTO v_logs FROM (
         SELECT * FROM loquat.turns
         WHERE log_until <= v_now ORDER BY log_until, response LIMIT p_most
@@ -1215,6 +1269,24 @@ BEGIN
     ) AS expired;
     PERFORM set_config('loquat.upkeep', '', true);
     forgotten := 0;
+    FOREACH v_key IN ARRAY coalesce(v_keys, '{}') LOOP
+        PERFORM set_config('loquat.tenant', v_key.tenant, true);
+        SELECT conversation INTO v_hidden FROM loquat.responses
+        WHERE tenant = v_key.tenant AND id = v_key.response AND hidden;
+        IF FOUND THEN
+            PERFORM FROM loquat.conversations
+            WHERE tenant = v_key.tenant AND id = v_hidden FOR UPDATE SKIP LOCKED;
+            CONTINUE WHEN NOT FOUND;
+        END IF;
+        PERFORM FROM loquat.idempotency_keys
+        WHERE tenant = v_key.tenant AND user_id = v_key.user_id AND route = v_key.route
+            AND key = v_key.key FOR UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND;
+        forgotten := forgotten + loquat.forget_key_v1(
+            v_key.tenant, v_key.user_id, v_key.route, v_key.key
+        )::integer;
+    END LOOP;
+    -- Last, since who forgets a key goes on to its turn.
     FOREACH v_log IN ARRAY coalesce(v_logs, '{}') LOOP
         PERFORM set_config('loquat.tenant', v_log.tenant, true);
         PERFORM FROM loquat.turns
@@ -1224,12 +1296,6 @@ BEGIN
         WHERE tenant = v_log.tenant AND response = v_log.response;
         forgotten := forgotten + FOUND::integer;
         DELETE FROM loquat.turns WHERE tenant = v_log.tenant AND response = v_log.response;
-    END LOOP;
-    FOREACH v_key IN ARRAY coalesce(v_keys, '{}') LOOP
-        PERFORM set_config('loquat.tenant', v_key.tenant, true);
-        forgotten := forgotten + loquat.forget_key_v1(
-            v_key.tenant, v_key.user_id, v_key.route, v_key.key
-        )::integer;
     END LOOP;
     PERFORM set_config('loquat.tenant', '', true);
 END $$;

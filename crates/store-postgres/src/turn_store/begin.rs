@@ -18,9 +18,7 @@ pub(super) async fn begin(pool: &Pool, scope: &Scope, turn: &BeginTurn) -> Resul
     let metadata = json::encode_metadata(&response.metadata);
     let home = Home::from(&turn.home);
     let input = NewItems::new(&turn.input);
-    let own: [Value<'_>; 14] = [
-        scope.tenant.as_str().into(),
-        scope.user.as_str().into(),
+    let own = [
         response.id.as_uuid().into(),
         response.conversation.is_some().into(),
         turn.hidden.into(),
@@ -35,8 +33,8 @@ pub(super) async fn begin(pool: &Pool, scope: &Scope, turn: &BeginTurn) -> Resul
         micros(turn.lease).into(),
     ];
     let once = arguments::once(turn.once.as_ref());
-    let values = [&own[..], &home.values(), &input.values(), &once].concat();
-    let begin = Call::new("begin_turn_v1", &values);
+    let begin =
+        Call::of("begin_turn_v1", scope, &own).and(&home.values()).and(&input.values()).and(&once);
     let rows: Vec<Answer<Maybe<EarlierRow>>> = pool.call(begin, Repeat::Never).await?;
     answers::once(rows)
 }

@@ -43,15 +43,13 @@ pub(super) async fn history(
         HistoryStart::Response(id) => (Some(id), None, false, None),
     };
     let values = [
-        scope.tenant.as_str().into(),
-        scope.user.as_str().into(),
         response.map(ResponseId::as_uuid).into(),
         conversation.map(ConversationId::as_uuid).into(),
         at_leaf.into(),
         item.map(ItemId::as_uuid).into(),
         integer(token_budget).into(),
     ];
-    let read = Call::new("history_v1", &values);
+    let read = Call::of("history_v1", scope, &values);
     let rows: Vec<Row> = pool.call(read, Repeat::Harmless).await?;
     let first = rows.first().ok_or(StoreError::NotFound)?;
     let head = Head {

@@ -3,14 +3,18 @@
 use std::{num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
 use futures::future::{Either, select};
-use loquat_domain::{ConversationId, ItemId};
-use loquat_store::{StoreError, Upkeep as _};
+use loquat_domain::{ConversationId, Fingerprint, IdempotencyKey, ItemId, Response};
+use loquat_store::{
+    BeginTurn, ConversationStore as _, Interrupted, Interruption, Once, Place, StaleTurn,
+    StoreError, TurnHome, TurnStore as _, Upkeep as _,
+};
+use loquat_testkit::TestDatabase;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 use crate::{
     database::{client, database, options},
-    notebook::{Notebook, at_leaf},
+    notebook::{HOUR, Notebook, at_leaf},
 };
 
 const TURNS: usize = 10;
@@ -53,6 +57,14 @@ async fn sessions(admin: &Client, condition: &str) -> i64 {
     admin.query_one(&count, &[]).await.unwrap().get(0)
 }
 
+/// Waits until as many sessions of the store's wait for a lock. `observer` must not be the one that
+/// holds it: within a transaction the list of sessions stays as it was first seen.
+async fn until_waiting(observer: &Client, count: i64) {
+    while sessions(observer, "wait_event_type = 'Lock'").await != count {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_too_long_for_a_connection_is_told_that_there_is_none() {
     let database = database().await;
@@ -63,10 +75,11 @@ async fn who_waits_too_long_for_a_connection_is_told_that_there_is_none() {
     let id = notebook.conversation_of(Vec::new()).await;
     let admin = client(&database.admin_url()).await;
     admin.batch_execute("BEGIN; SELECT FROM loquat.conversations FOR UPDATE").await.unwrap();
+    let observer = client(&database.admin_url()).await;
     let mut held = pin!(notebook.append(id, "held"));
     let refused = {
         let refused = pin!(async {
-            while sessions(&admin, "wait_event_type = 'Lock'").await == 0 {}
+            until_waiting(&observer, 1).await;
             notebook.store.ping().await
         });
         match select(&mut held, refused).await {
@@ -78,6 +91,185 @@ async fn who_waits_too_long_for_a_connection_is_told_that_there_is_none() {
     admin.batch_execute("COMMIT").await.unwrap();
     held.await.unwrap();
     notebook.store.ping().await.unwrap();
+}
+
+/// Turns of two tenants, of which somebody holds the first one's row.
+async fn one_of_two_held() -> (Notebook, [Response; 2], Client, TestDatabase) {
+    let (ada, database) = Notebook::open().await;
+    let eve = ada.of("umbrella", "eve");
+    let mut turns = Vec::new();
+    for person in [&ada, &eve] {
+        let home = TurnHome::New { conversation: person.new_conversation(), listed: false };
+        let turn = BeginTurn { lease: Duration::ZERO, ..person.turn(home, "q", None) };
+        turns.push(turn.response.clone());
+        person.store.begin_turn(&person.scope, turn).await.unwrap();
+    }
+    let admin = client(&database.admin_url()).await;
+    let hold = "BEGIN; SELECT FROM loquat.turns WHERE tenant = 'acme' FOR UPDATE";
+    admin.batch_execute(hold).await.unwrap();
+    (ada, turns.try_into().unwrap(), admin, database)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_that_somebody_holds_does_not_cost_the_others_their_lives() {
+    let (ada, [held, free], admin, _database) = one_of_two_held().await;
+    let eve = ada.of("umbrella", "eve");
+    let signs = vec![ada.sign(held.id, 0), eve.sign(free.id, 0)];
+    let refused = ada.store.checkpoint(signs.clone(), HOUR).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let stale = StaleTurn { scope: ada.scope.clone(), response: held.id };
+    assert_eq!(ada.store.stale_turns(9).await.unwrap(), [stale]);
+    admin.batch_execute("COMMIT").await.unwrap();
+    // What comes again is kept once.
+    assert_eq!(ada.store.checkpoint(signs, HOUR).await.unwrap(), []);
+    assert_eq!(ada.store.stale_turns(9).await.unwrap(), []);
+    for (person, turn) in [(&ada, held), (&eve, free)] {
+        let log = person.store.events(&person.scope, turn.id, 0, 9).await.unwrap();
+        assert_eq!(log.runs.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_that_somebody_holds_for_a_moment_is_waited_for() {
+    for deletes in [false, true] {
+        let (ada, [held, free], admin, database) = one_of_two_held().await;
+        let eve = ada.of("umbrella", "eve");
+        let observer = client(&database.admin_url()).await;
+        let signs = vec![ada.sign(held.id, 0), eve.sign(free.id, 0)];
+        let release = async {
+            until_waiting(&observer, 1).await;
+            if deletes {
+                let delete = "DELETE FROM loquat.responses WHERE tenant = 'acme'";
+                admin.batch_execute(delete).await.unwrap();
+            }
+            admin.batch_execute("COMMIT").await.unwrap();
+        };
+        let (done, ()) = futures::join!(ada.store.checkpoint(signs, HOUR), release);
+        let log = ada.store.events(&ada.scope, held.id, 0, 9).await;
+        if deletes {
+            let (scope, why) = (ada.scope.clone(), Interruption::Gone);
+            assert_eq!(done.unwrap(), [Interrupted { scope, response: held.id, why }]);
+            assert!(matches!(log, Err(StoreError::NotFound)), "{log:?}");
+        } else {
+            assert_eq!((done.unwrap().len(), log.unwrap().runs.len()), (0, 1));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_deletes_much_is_at_a_running_turn_for_a_moment_only() {
+    let (notebook, database) = Notebook::open().await;
+    let id = notebook.conversation_of(notebook.items(&["a"])).await;
+    let home = TurnHome::Existing { id, place: Place::After(None) };
+    let listed = notebook.begin(home, "b").await.unwrap();
+    let home = TurnHome::New { conversation: notebook.new_conversation(), listed: false };
+    let implicit = notebook.begin(home, "c").await.unwrap();
+    let admin = client(&database.admin_url()).await;
+    // As if there were very many items.
+    admin.batch_execute("BEGIN; SELECT FROM loquat.items FOR UPDATE").await.unwrap();
+    let observer = client(&database.admin_url()).await;
+    let signs = [&listed, &implicit].map(|turn| notebook.sign(turn.id, 0)).to_vec();
+    let checkpoint = async {
+        until_waiting(&observer, 2).await;
+        let checkpointed = notebook.store.checkpoint(signs.clone(), HOUR).await;
+        admin.batch_execute("COMMIT").await.unwrap();
+        checkpointed
+    };
+    let (conversation, response, checkpointed) = futures::join!(
+        notebook.store.delete_conversation(&notebook.scope, id),
+        notebook.store.delete_response(&notebook.scope, implicit.id),
+        checkpoint
+    );
+    conversation.unwrap();
+    response.unwrap();
+    assert_eq!(checkpointed.unwrap(), []);
+    let interrupted = notebook.store.checkpoint(signs, HOUR).await.unwrap();
+    assert_eq!(interrupted.len(), 2);
+    for table in ["conversations", "items", "responses", "turns", "response_events"] {
+        let left = format!("SELECT count(*) FROM loquat.{table}");
+        assert_eq!(admin.query_one(&left, &[]).await.unwrap().get::<_, i64>(0), 0, "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_keeps_turns_alive_and_ends_them_waits_for_no_other_calls() {
+    let database = database().await;
+    let options = options(&database.app_url()).with_pool_size(NonZeroUsize::new(4).unwrap());
+    let notebook = Notebook::connect(&options).await;
+    let id = notebook.conversation_of(Vec::new()).await;
+    let admin = client(&database.admin_url()).await;
+    admin.batch_execute("BEGIN; SELECT FROM loquat.conversations FOR UPDATE").await.unwrap();
+    let home = TurnHome::New { conversation: notebook.new_conversation(), listed: false };
+    let running = notebook.begin(home, "q").await.unwrap();
+    let observer = client(&database.admin_url()).await;
+    let appends = futures::future::join_all((0..20).map(|_| notebook.append(id, "x")));
+    let others = async {
+        until_waiting(&observer, 3).await;
+        let signs = vec![notebook.sign(running.id, 0)];
+        assert_eq!(notebook.store.checkpoint(signs, HOUR).await.unwrap(), []);
+        assert_eq!(notebook.store.stale_turns(9).await.unwrap(), []);
+        assert_eq!(notebook.store.forget_expired(9).await.unwrap(), 0);
+        notebook.finish(running, "a").await.unwrap();
+        until_waiting(&observer, 3).await;
+        admin.batch_execute("COMMIT").await.unwrap();
+    };
+    let (appended, ()) = futures::join!(appends, others);
+    for appended in appended {
+        appended.unwrap();
+    }
+}
+
+/// A hidden turn that has ended, and whose key has run out.
+async fn run_out(notebook: &Notebook) -> Once {
+    let once = Once {
+        route: "r",
+        key: IdempotencyKey::new("k").unwrap(),
+        fingerprint: Fingerprint([7; 32]),
+        keep: Duration::ZERO,
+    };
+    let home = TurnHome::New { conversation: notebook.new_conversation(), listed: false };
+    let turn = notebook.turn(home, "q", Some(once.clone()));
+    let turn = BeginTurn { hidden: true, ..turn };
+    let response = turn.response.clone();
+    notebook.store.begin_turn(&notebook.scope, turn).await.unwrap();
+    notebook.finish(response, "a").await.unwrap();
+    once
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_tidies_up_does_not_wait_for_who_is_at_something() {
+    let (notebook, database) = Notebook::open().await;
+    run_out(&notebook).await;
+    let admin = client(&database.admin_url()).await;
+    for table in ["conversations", "idempotency_keys"] {
+        let hold = format!("BEGIN; SELECT FROM loquat.{table} FOR UPDATE");
+        admin.batch_execute(&hold).await.unwrap();
+        assert_eq!(notebook.store.forget_expired(9).await.unwrap(), 0, "{table}");
+        admin.batch_execute("COMMIT").await.unwrap();
+    }
+    assert_eq!(notebook.store.forget_expired(9).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_conversation_holds_no_key() {
+    let (notebook, database) = Notebook::open().await;
+    let once = run_out(&notebook).await;
+    let admin = client(&database.admin_url()).await;
+    admin.batch_execute("BEGIN; SELECT FROM loquat.conversations FOR UPDATE").await.unwrap();
+    let home = TurnHome::New { conversation: notebook.new_conversation(), listed: false };
+    let turn = notebook.turn(home, "again", Some(once));
+    let observer = client(&database.admin_url()).await;
+    let look = async {
+        until_waiting(&observer, 1).await;
+        let lock = "SELECT FROM loquat.idempotency_keys FOR UPDATE NOWAIT";
+        let locked = admin.query(lock, &[]).await;
+        admin.batch_execute("COMMIT").await.unwrap();
+        locked.unwrap().len()
+    };
+    let again = notebook.store.begin_turn(&notebook.scope, turn);
+    let (begun, keys) = futures::join!(again, look);
+    begun.unwrap();
+    assert_eq!(keys, 1);
 }
 
 /// Polls a future so many times, and then drops it. True when it was done by then.
@@ -113,8 +305,7 @@ async fn calls_that_are_dropped_at_any_moment_leave_no_transaction_and_no_broken
                     id,
                     place: loquat_store::Place::After(None),
                 };
-                let begin =
-                    loquat_store::TurnStore::begin_turn(&*notebook.store, &notebook.scope, turn);
+                let begin = notebook.store.begin_turn(&notebook.scope, turn);
                 polled(round, begin).await;
                 polled(round, notebook.finish(response.clone(), &canary)).await;
                 polled(round, notebook.texts(id)).await;
@@ -167,8 +358,7 @@ async fn text_that_the_database_cannot_keep_is_an_error_and_harms_nobody() {
     let id = notebook.conversation_of(Vec::new()).await;
     let mut turn = notebook.turn(at_leaf(id, None), "a", None);
     turn.response.model = "NUL \0".to_owned();
-    let refused =
-        loquat_store::TurnStore::begin_turn(&*notebook.store, &notebook.scope, turn).await;
+    let refused = notebook.store.begin_turn(&notebook.scope, turn).await;
     assert!(matches!(refused, Err(StoreError::Internal(_))), "{refused:?}");
     assert!(notebook.texts(id).await.is_empty());
     notebook.begin(at_leaf(id, None), "b").await.unwrap();

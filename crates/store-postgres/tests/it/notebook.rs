@@ -139,6 +139,7 @@ impl Notebook {
             last_sequence: 9,
             log: vec![run(1)],
             keep_log: HOUR,
+            only_if_stale: false,
         };
         self.store.finish_turn(&self.scope, turn).await.map(|()| leaf)
     }

@@ -7,8 +7,8 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use loquat_domain::{ConversationId, Fingerprint, IdempotencyKey, ItemId, Order};
 use loquat_store::{
-    Archived, ConversationPatch, ConversationStore as _, HistoryStart, Once, Place, TurnHome,
-    TurnStore as _, Upkeep as _,
+    Archived, BeginTurn, ConversationPatch, ConversationStore as _, FinishTurn, HistoryStart, Once,
+    Place, TurnHome, TurnStore as _, Upkeep as _,
 };
 use loquat_testkit::{ClusterOptions, PrivateCluster};
 
@@ -65,11 +65,13 @@ const NARROW: [(&str, &[&str]); 14] = [
 
 /// What goes with a conversation or asks for the first of its rows may look for all of them.
 fn takes_all(statement: &str) -> bool {
-    statement.starts_with("DELETE FROM ONLY")
-        || statement.contains("FROM loquat.responses WHERE tenant = p_tenant AND conversation = p_id")
-        || statement.contains(
-            "SELECT FROM loquat.responses WHERE tenant = p_tenant AND conversation = v_conversation\n",
-        )
+    let all = [
+        "FROM loquat.responses WHERE tenant = p_tenant AND conversation = p_id",
+        "DELETE FROM loquat.items WHERE tenant = p_tenant AND conversation = p_id",
+        "DELETE FROM loquat.items WHERE tenant = p_tenant AND conversation = v_conversation",
+        "WHERE tenant = p_tenant AND conversation = v_conversation AND id <> p_id",
+    ];
+    statement.starts_with("DELETE FROM ONLY") || all.iter().any(|all| statement.contains(all))
 }
 
 /// The index that a step of a plan uses.
@@ -89,7 +91,7 @@ fn faults(planned: &Planned) -> Vec<String> {
             faults.push(format!("walks a table: {step}"));
         }
         if step.trim_start().trim_start_matches("->").trim_start().starts_with("Sort  ") {
-            let merges = ["kind (archived)", "AS ends (leaf)", "array_agg("];
+            let merges = ["kind (archived)", "AS page (leaf, size, place)", "array_agg("];
             if !merges.iter().any(|merge| planned.statement.contains(merge)) {
                 faults.push(format!("sorts: {step}"));
             }
@@ -197,19 +199,22 @@ async fn use_upkeep(notebook: &Notebook) {
     let home = TurnHome::New { conversation: notebook.new_conversation(), listed: false };
     let mut turn = notebook.turn(home, "q", Some(once("gone", Duration::ZERO)));
     (turn.hidden, turn.lease) = (true, Duration::ZERO);
+    let stale = turn.response.clone();
     store.begin_turn(scope, turn).await.unwrap();
     assert_eq!(store.stale_turns(1).await.unwrap().len(), 1);
-    let home = TurnHome::New { conversation: notebook.new_conversation(), listed: false };
-    let response = notebook.begin(home, "q").await.unwrap();
-    store.checkpoint(vec![notebook.sign(response.id, 0)], HOUR).await.unwrap();
-    let end = loquat_store::FinishTurn {
+    let end = |response, keep_log, only_if_stale| FinishTurn {
         response,
         output: Vec::new(),
         last_sequence: 1,
         log: Vec::new(),
-        keep_log: Duration::from_micros(1),
+        keep_log,
+        only_if_stale,
     };
-    store.finish_turn(scope, end).await.unwrap();
+    store.finish_turn(scope, end(stale, Duration::ZERO, true)).await.unwrap();
+    let home = TurnHome::New { conversation: notebook.new_conversation(), listed: false };
+    let response = notebook.begin(home, "q").await.unwrap();
+    store.checkpoint(vec![notebook.sign(response.id, 0)], HOUR).await.unwrap();
+    store.finish_turn(scope, end(response, Duration::from_micros(1), false)).await.unwrap();
     assert_eq!(store.forget_expired(9).await.unwrap(), 2);
     store.ping().await.unwrap();
 }
@@ -231,6 +236,49 @@ async fn use_everything(notebook: &Notebook) {
     notebook.store.delete_response(&notebook.scope, running.id).await.unwrap();
     notebook.store.earlier(&notebook.scope, &once("made", HOUR)).await.unwrap();
     notebook.store.delete_conversation(&notebook.scope, id).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_branches_share_is_counted_once_for_all_of_them() {
+    const TRUNK: i64 = 2_000;
+    let (notebook, database) = Notebook::open().await;
+    let trunk = notebook.items(&vec![""; 2_000]);
+    let early = trunk[10].id;
+    let late: Vec<ItemId> = trunk[1_500..1_600].iter().map(|item| item.id).collect();
+    let id = notebook.conversation_of(trunk).await;
+    for fork in late {
+        let home = TurnHome::Existing { id, place: Place::After(Some(fork)) };
+        let response = notebook.begin(home, "q").await.unwrap();
+        notebook.finish(response, "a").await.unwrap();
+    }
+    // Where the trunk is shown; where none of it is; and where it is up to an item in its midst.
+    let elsewhere = (Place::After(None), notebook.items(&["z"]));
+    let midst = (Place::After(Some(early)), Vec::new());
+    for (begun, expected) in [(None, 101), (Some(elsewhere), 102), (Some(midst), 103)] {
+        if let Some((place, input)) = begun {
+            let home = TurnHome::Existing { id, place };
+            let turn = BeginTurn { input, lease: Duration::ZERO, ..notebook.turn(home, "", None) };
+            notebook.store.begin_turn(&notebook.scope, turn).await.unwrap();
+        }
+        let read = format!(
+            "WITH told AS MATERIALIZED (
+                SELECT count(*), max(size) FROM loquat.branches_v1('acme', 'ada', '{}', NULL, true, 999)
+            )
+            SELECT told.*, (
+                SELECT sum(pg_stat_get_xact_tuples_returned(indexrelid))::bigint
+                FROM pg_index WHERE indrelid = 'loquat.items'::regclass
+            ) FROM told",
+            id.as_uuid()
+        );
+        // One connection each: it counts what it has read, also of what is gone.
+        let admin = client(&database.admin_url()).await;
+        admin.batch_execute("VACUUM loquat.items").await.unwrap();
+        admin.batch_execute("SET enable_seqscan = off; SET enable_bitmapscan = off").await.unwrap();
+        let read = admin.query_one(&read, &[]).await.unwrap();
+        let (branches, longest, entries): (i64, i64, i64) = (read.get(0), read.get(1), read.get(2));
+        assert_eq!((branches, longest), (expected, TRUNK));
+        assert!(entries < 2 * TRUNK, "{entries} entries of indexes were read");
+    }
 }
 
 /// 20,000 of everything.
