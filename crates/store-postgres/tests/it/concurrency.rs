@@ -3,10 +3,10 @@
 use std::{num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
 use futures::future::{Either, select};
-use loquat_domain::{ConversationId, Fingerprint, IdempotencyKey, ItemId, Response};
+use loquat_domain::{ConversationId, Fingerprint, IdempotencyKey, ItemId, Response, Status};
 use loquat_store::{
-    BeginTurn, ConversationStore as _, Interrupted, Interruption, Once, Place, StaleTurn,
-    StoreError, TurnHome, TurnStore as _, Upkeep as _,
+    BeginTurn, ConversationStore as _, FinishTurn, Interrupted, Interruption, Once, Place,
+    StaleTurn, StoreError, TurnHome, TurnStore as _, Upkeep as _,
 };
 use loquat_testkit::TestDatabase;
 use tokio::task::JoinSet;
@@ -216,6 +216,32 @@ async fn what_keeps_turns_alive_and_ends_them_waits_for_no_other_calls() {
     let (appended, ()) = futures::join!(appends, others);
     for appended in appended {
         appended.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_of_life_on_its_way_keeps_a_turn_from_being_ended_as_stale() {
+    for keep_log in [HOUR, Duration::ZERO] {
+        let (ada, [held, _], admin, database) = one_of_two_held().await;
+        let observer = client(&database.admin_url()).await;
+        let end = FinishTurn {
+            response: Response { status: Status::Cancelled, ..held.clone() },
+            output: Vec::new(),
+            last_sequence: 0,
+            log: Vec::new(),
+            keep_log,
+            only_if_stale: true,
+        };
+        let renew = async {
+            until_waiting(&observer, 1).await;
+            let renew = "UPDATE loquat.turns SET lease_until = loquat.now_v1() + 3600000000
+                WHERE tenant = 'acme'; COMMIT";
+            admin.batch_execute(renew).await.unwrap();
+        };
+        let (ended, ()) = futures::join!(ada.store.finish_turn(&ada.scope, end), renew);
+        assert!(matches!(ended, Err(StoreError::Conflict)), "{ended:?}");
+        let response = ada.store.response(&ada.scope, held.id).await.unwrap().response;
+        assert_eq!(response, held);
     }
 }
 
