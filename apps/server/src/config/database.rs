@@ -1,8 +1,14 @@
 //! `[database]`: where the conversations lie.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use loquat_store_postgres::PostgresOptions;
+use loquat_store_postgres::{
+    DEFAULT_CREATE_TIMEOUT, DEFAULT_POOL_SIZE, DEFAULT_STATEMENT_TIMEOUT, DEFAULT_WAIT_TIMEOUT,
+    PostgresOptions,
+};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::Faults;
@@ -36,12 +42,13 @@ pub(crate) struct DatabaseSection {
 
 impl Default for DatabaseSection {
     fn default() -> Self {
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
             url: None,
-            max_connections: 16,
-            wait_timeout_ms: 2_000,
-            connect_timeout_ms: 5_000,
-            statement_timeout_ms: 10_000,
+            max_connections: DEFAULT_POOL_SIZE.get(),
+            wait_timeout_ms: millis(DEFAULT_WAIT_TIMEOUT),
+            connect_timeout_ms: millis(DEFAULT_CREATE_TIMEOUT),
+            statement_timeout_ms: millis(DEFAULT_STATEMENT_TIMEOUT),
             runtime_role: None,
             allow_unsafe_role: false,
         }
