@@ -181,7 +181,7 @@ async fn after_the_store_was_away_living_turns_have_a_leases_time_for_a_sign_of_
         Ok(())
     });
     let service = service_with(turns, upkeep);
-    tokio::time::sleep(service.inner.limits.lease - PAUSE).await;
+    tokio::time::sleep(service.inner.limits.lease.saturating_sub(PAUSE)).await;
     assert_eq!(ended.load(Ordering::SeqCst), 0);
     tokio::time::sleep(PAUSE * 3).await;
     assert!(ended.load(Ordering::SeqCst) > 0);

@@ -1,4 +1,5 @@
 use loquat_context::Estimate;
+use loquat_domain::Event;
 use proptest::prelude::*;
 use uuid::Uuid;
 
