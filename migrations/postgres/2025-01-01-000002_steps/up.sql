@@ -630,7 +630,9 @@ BEGIN
     END IF;
 
     SELECT r.leaf, i.position INTO v_after, v_position FROM loquat.responses r
-    LEFT JOIN loquat.items i ON i.tenant = p_tenant AND i.id = r.leaf
+    LEFT JOIN LATERAL (
+        SELECT * FROM loquat.items WHERE tenant = p_tenant AND id = r.leaf OFFSET 0
+    ) AS i ON true
     WHERE r.tenant = p_tenant AND r.id = p_id;
     v_active := v_listed AND v_active_leaf IS NOT DISTINCT FROM v_after;
     v_leaf := loquat.attach_v1(

@@ -57,7 +57,7 @@ async fn every_table_with_a_tenant_is_bound_by_a_policy_also_for_its_owner() {
                 AND EXISTS (
                     SELECT FROM pg_policy p
                     WHERE p.polrelid = c.oid AND p.polcmd = '*' AND p.polroles = '{0}'
-                        AND pg_get_expr(p.polqual, p.polrelid) LIKE '(tenant = %loquat.tenant%'
+                        AND pg_get_expr(p.polqual, p.polrelid) LIKE '((tenant = %loquat.tenant%) IS TRUE)'
                         AND pg_get_expr(p.polqual, p.polrelid)
                             = pg_get_expr(p.polwithcheck, p.polrelid)
                 )
