@@ -36,7 +36,7 @@ use pool::Pool;
 /// The whole notebook in one Postgres database.
 ///
 /// Calls share a bounded number of connections and wait for one, first come, first served, for a
-/// bounded time. A call whose future is dropped is done by the database, or is not, as if its answer
+/// bounded time. What keeps turns alive, ends them or tidies up does not wait for other calls. A call whose future is dropped is done by the database, or is not, as if its answer
 /// had been lost on the way.
 ///
 /// A call that reads, or that does twice what it does once, is sent a second time when its

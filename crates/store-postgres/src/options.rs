@@ -127,7 +127,7 @@ impl PostgresOptions {
         })
     }
 
-    /// The most connections. Of four one, and of eight or more two, are free for the signs of life
+    /// The most connections. Of four to seven one, and of more two, are free for the signs of life
     /// of turns and their ends, and for upkeep, however many other calls wait.
     #[must_use]
     pub fn with_pool_size(self, pool_size: NonZeroUsize) -> Self {

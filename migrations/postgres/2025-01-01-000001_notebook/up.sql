@@ -185,8 +185,8 @@ $$;
 -- The floor under every WHERE: whatever a statement says, it sees and writes rows of one tenant
 -- only, that of its transaction, and none when there is none. The setting is NULL where it was
 -- never set and '' after a transaction that had set it. `IS TRUE` keeps the condition from becoming
--- a second search key beside the statement's own, which costs twice as much as to ask it of the few
--- rows that were found.
+-- a second search key beside the statement's own, which costs more than to ask it of the few rows
+-- that were found.
 DO $$
 DECLARE
     v_table text;
