@@ -243,7 +243,9 @@ pub trait TurnStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// None but [`StoreError::Unavailable`] and [`StoreError::Internal`].
+    /// None but [`StoreError::Unavailable`] and [`StoreError::Internal`]. After the first, a part of
+    /// the batch may have been kept: the same runs are sent again, and keeping one twice is keeping
+    /// it once.
     async fn checkpoint(
         &self,
         batch: Vec<Checkpoint>,
@@ -315,7 +317,8 @@ pub trait Upkeep: Send + Sync + 'static {
     async fn stale_turns(&self, limit: u32) -> Result<Vec<StaleTurn>, StoreError>;
 
     /// Forgets what is older than it was to be kept: events of turns that have ended, and keys, each
-    /// with its hidden response. The key of a turn that has not ended is kept until it has. Up to about `limit` of either in one step; returns how many.
+    /// with its hidden response. The key of a turn that has not ended is kept until it has;
+    /// what somebody is at is left for another time. Up to about `limit` of either in one step; returns how many.
     ///
     /// # Errors
     ///

@@ -9,11 +9,11 @@
 mod concurrency;
 mod conformance;
 mod database;
+mod injection;
 mod migrations;
 mod model;
 mod notebook;
 mod plans;
-
 mod policies;
 mod restarts;
 mod round_trips;
