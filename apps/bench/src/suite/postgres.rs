@@ -101,7 +101,11 @@ impl Postgres {
             Some(Host::Tcp(host)) => {
                 Ok(format!("postgres://{role}:{PASSWORD}@{host}:{port}/{name}"))
             }
-            _ => bail!("the URL of the Postgres server must name a TCP host"),
+            Some(Host::Unix(directory)) => Ok(format!(
+                "postgres://{role}:{PASSWORD}@/{name}?host={}&port={port}",
+                directory.display()
+            )),
+            None => bail!("the URL of the Postgres server must name a host"),
         }
     }
 }
