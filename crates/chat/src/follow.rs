@@ -180,17 +180,20 @@ impl Follower {
 
     async fn read(&mut self) -> Result<Vec<Event>, CutOff> {
         loop {
-            let events = match &mut self.source {
-                From::Nowhere => return Ok(Vec::new()),
-                From::Log(_) if !self.runs.is_empty() => self.read_store().await?,
-                From::Log(reader) => {
-                    let batch = reader.next_batch().await;
-                    if batch.is_empty() {
-                        return Ok(batch);
+            let events = if let Some(run) = self.runs.pop_front() {
+                self.decode(&run)?
+            } else {
+                match &mut self.source {
+                    From::Nowhere => return Ok(Vec::new()),
+                    From::Store => self.read_store().await?,
+                    From::Log(reader) => {
+                        let batch = reader.next_batch().await;
+                        if batch.is_empty() {
+                            return Ok(batch);
+                        }
+                        batch
                     }
-                    batch
                 }
-                From::Store => self.read_store().await?,
             };
             let unread = self.unread(events);
             if !unread.is_empty() {
@@ -207,10 +210,8 @@ impl Follower {
         events.into_iter().filter(is_unread).collect()
     }
 
+    /// Fetches what the store has of the next events, or finds out where else they are.
     async fn read_store(&mut self) -> Result<Vec<Event>, CutOff> {
-        if let Some(run) = self.runs.pop_front() {
-            return self.decode(&run);
-        }
         let log = self.patiently(Self::log).await?;
         self.runs.extend(log.runs);
         if !self.runs.is_empty() {

@@ -66,9 +66,10 @@ impl ChatService {
             Some(earlier) => earlier,
             None => match self.begin_turn(scope, request).await {
                 Err(ChatError::Store(StoreError::Done(earlier))) => earlier,
+                // It was begun, by this request: how it came out is the answer to it.
+                begun @ (Ok(_) | Err(ChatError::Failed(_) | ChatError::Stopped)) => return begun,
                 // In the way may be the same request, which came between the two looks.
                 Err(error) => self.earlier(scope, &once).await?.ok_or(error)?,
-                begun => return begun,
             },
         };
         inner.told_again(scope, earlier, once.fingerprint).await

@@ -89,6 +89,20 @@ async fn a_turn_with_a_key_goes_on_when_its_caller_has_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_turn_with_a_key_that_is_stopped_before_its_answer_begins_says_so() {
+    let stage = Stage::new();
+    let asked = tokio::spawn({
+        let chat = stage.chat.clone();
+        async move { chat.start_turn(&anna(), asks_once("k")).await }
+    });
+    let call = stage.call().await;
+    stage.chat.drain(std::time::Duration::ZERO).await;
+    let stopped = asked.await.unwrap();
+    assert!(matches!(stopped, Err(ChatError::Stopped)), "{stopped:?}");
+    call.dropped().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_serves_one_request() {
     let stage = Stage::new();
     let (turn, answer) = stage.turn(asks_once("k")).await;
