@@ -208,8 +208,8 @@ async fn what_the_guide_says_is_enough() {
     let other = database().await;
     let admin = client(&other.admin_url()).await;
     // The roles of the guide are there already, and others' tests use them.
-    let (name, owner) = (format!("{}_guide", other.name()), format!("{}_owner", other.name()));
-    let app = format!("{}_app", other.name());
+    let name = other.reserve_name("guide").await;
+    let (owner, app) = (format!("{}_owner", other.name()), format!("{}_app", other.name()));
     let statements = guide()
         .replace("loquat_owner", &owner)
         .replace("loquat_app", &app)

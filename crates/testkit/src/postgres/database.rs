@@ -65,6 +65,20 @@ impl TestDatabase {
         &self.name
     }
 
+    /// A name for a second database, which the test creates and drops itself. If the test is killed
+    /// before it does, that database too is dropped by the next process that creates one.
+    ///
+    /// # Panics
+    ///
+    /// When the server has gone away.
+    pub async fn reserve_name(&self, suffix: &str) -> String {
+        let name = format!("{}_{suffix}", self.name);
+        // Who holds the lock of a name keeps the sweep away from it.
+        let locked = admin::lock(&self.client, &name).await;
+        locked.unwrap_or_else(|error| panic!("the name {name} cannot be reserved: {error}"));
+        name
+    }
+
     /// The URL with which [`OWNER_ROLE`] enters it.
     pub fn owner_url(&self) -> String {
         self.target.role_url(OWNER_ROLE, &self.name)

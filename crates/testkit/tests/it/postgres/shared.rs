@@ -7,6 +7,7 @@ use loquat_testkit::{ClusterOptions, PrivateCluster, TestDatabase};
 use super::{
     ask, notes,
     process::{Actor, Server, Stage, kill, role, soon, tell},
+    run,
 };
 
 /// Creates a database, tells its name, and stays until it is killed.
@@ -75,6 +76,31 @@ async fn the_database_of_a_killed_test_is_swept_by_the_next() {
     let exists = |name| format!("SELECT count(*) FROM pg_database WHERE datname = '{name}'");
     assert_eq!(ask(&witness.admin_url(), &exists(left)).await, "0");
     assert_eq!(ask(&witness.admin_url(), &exists(kept)).await, "1");
+}
+
+#[tokio::test]
+async fn a_reserved_name_is_kept_from_the_sweep_while_its_test_lives() {
+    const NAME: &str = "shared::a_reserved_name_is_kept_from_the_sweep_while_its_test_lives";
+    match role().as_deref() {
+        Some("hold") => {
+            let database = TestDatabase::create("notes", notes).await;
+            let name = database.reserve_name("second").await;
+            run(&database.admin_url(), &format!("CREATE DATABASE {name}")).await.unwrap();
+            tell(&name);
+            std::future::pending::<()>().await;
+        }
+        Some(_) => return use_a_database().await,
+        None => {}
+    }
+    let witness = TestDatabase::create("notes", notes).await;
+    let mut holder = Actor::start(NAME, "hold", None, None);
+    let second = holder.hear();
+    let count = format!("SELECT count(*) FROM pg_database WHERE datname = '{second}'");
+    Actor::start(NAME, "use", None, None).finish();
+    assert_eq!(ask(&witness.admin_url(), &count).await, "1");
+    holder.kill();
+    Actor::start(NAME, "use", None, None).finish();
+    assert_eq!(ask(&witness.admin_url(), &count).await, "0");
 }
 
 #[tokio::test]
