@@ -160,6 +160,7 @@ fn end_of(
         log: log.into_iter().collect(),
         keep_log: inner.limits.event_log_keep,
         only_if_stale: true,
+        context_state: None,
     }
 }
 

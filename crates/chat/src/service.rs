@@ -10,7 +10,7 @@ use std::{
 };
 
 use loquat_context::{Estimate, TokenCounter};
-use loquat_domain::{Item, ItemContent, ItemId, ItemStatus, ResponseId, check_text};
+use loquat_domain::{CounterId, Item, ItemContent, ItemId, ItemStatus, ResponseId, check_text};
 use loquat_store::{ConversationStore, TurnStore, Upkeep};
 use tokio::{
     runtime::Handle,
@@ -172,6 +172,7 @@ impl Inner {
                 id: ItemId::from_uuid(self.ports.ids.next()),
                 response,
                 tokens: self.counter.item(&content),
+                counter: CounterId::ESTIMATE,
                 content,
                 status: ItemStatus::Completed,
                 created_at: self.ports.clock.now(),

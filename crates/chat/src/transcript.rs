@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use loquat_context::TokenCounter;
 use loquat_domain::{
-    EventKind, FunctionCall, Item, ItemContent, ItemId, ItemStart, ItemStatus, Message, Part,
-    Reasoning, ResponseId, Role, StreamKind, Timestamp, check_text,
+    CounterId, EventKind, FunctionCall, Item, ItemContent, ItemId, ItemStart, ItemStatus, Message,
+    Part, Reasoning, ResponseId, Role, StreamKind, Timestamp, check_text,
 };
 use loquat_provider::ProviderEvent;
 
@@ -131,6 +131,7 @@ impl Transcript {
             id,
             response: Some(self.response),
             tokens: tools.counter.item(&content),
+            counter: CounterId::ESTIMATE,
             content,
             status,
             created_at: open.created_at,

@@ -1,6 +1,6 @@
 //! One entry of a conversation.
 
-use crate::{ItemId, ResponseId, Timestamp};
+use crate::{CounterId, ItemId, ResponseId, Timestamp};
 
 /// What kind of entry an item is. Its id's prefix says so too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,12 +13,19 @@ pub enum ItemKind {
     FunctionCallOutput,
     /// What a model thought before it answered.
     Reasoning,
+    /// What stands for the items before it.
+    Compaction,
 }
 
 impl ItemKind {
     /// Every kind.
-    pub const ALL: [Self; 4] =
-        [Self::Message, Self::FunctionCall, Self::FunctionCallOutput, Self::Reasoning];
+    pub const ALL: [Self; 5] = [
+        Self::Message,
+        Self::FunctionCall,
+        Self::FunctionCallOutput,
+        Self::Reasoning,
+        Self::Compaction,
+    ];
 
     /// The prefix of such an item's id, as OpenAI writes it.
     pub const fn prefix(self) -> &'static str {
@@ -27,6 +34,7 @@ impl ItemKind {
             Self::FunctionCall => "fc",
             Self::FunctionCallOutput => "fco",
             Self::Reasoning => "rs",
+            Self::Compaction => "cmp",
         }
     }
 
@@ -37,6 +45,7 @@ impl ItemKind {
             Self::FunctionCall => "function_call",
             Self::FunctionCallOutput => "function_call_output",
             Self::Reasoning => "reasoning",
+            Self::Compaction => "compaction",
         }
     }
 }
@@ -151,6 +160,14 @@ pub struct Reasoning {
     pub encrypted: Option<String>,
 }
 
+/// What stands for the items before it: a conversation in short, in a form that only whoever made it
+/// can open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compaction {
+    /// The sealed form, to be sent back as it came.
+    pub encrypted: String,
+}
+
 /// What an item says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ItemContent {
@@ -162,6 +179,8 @@ pub enum ItemContent {
     FunctionCallOutput(FunctionCallOutput),
     /// What a model thought before it answered.
     Reasoning(Reasoning),
+    /// What stands for the items before it.
+    Compaction(Compaction),
 }
 
 impl ItemContent {
@@ -172,6 +191,7 @@ impl ItemContent {
             Self::FunctionCall(_) => ItemKind::FunctionCall,
             Self::FunctionCallOutput(_) => ItemKind::FunctionCallOutput,
             Self::Reasoning(_) => ItemKind::Reasoning,
+            Self::Compaction(_) => ItemKind::Compaction,
         }
     }
 
@@ -200,6 +220,7 @@ impl ItemContent {
                 .chain(reasoning.summary.iter().map(String::as_str))
                 .chain(reasoning.encrypted.as_deref())
                 .collect(),
+            Self::Compaction(compaction) => vec![&compaction.encrypted],
         }
     }
 }
@@ -239,6 +260,8 @@ pub struct Item {
     pub status: ItemStatus,
     /// What it costs in a prompt, counted once when it was written.
     pub tokens: u32,
+    /// What counted them: another way to count may come to another number.
+    pub counter: CounterId,
     /// When it was made.
     pub created_at: Timestamp,
 }

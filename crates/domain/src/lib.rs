@@ -6,6 +6,7 @@
 //! is valid: limits live in constructors. Whoever needs JSON or SQL writes it at its own edge.
 
 mod conversation;
+mod counter;
 mod event;
 mod id;
 mod idempotency;
@@ -18,12 +19,13 @@ mod time;
 mod usage;
 
 pub use conversation::{Branch, Conversation, Metadata, MetadataError, Title, TitleError};
+pub use counter::{CounterId, CounterIdError};
 pub use event::{Ended, Event, EventKind, ItemStart, StreamKind};
 pub use id::{ConversationId, ItemId, ParseIdError, ResponseId};
 pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError};
 pub use item::{
-    FunctionCall, FunctionCallOutput, ImageDetail, Item, ItemContent, ItemKind, ItemStatus,
-    Message, Part, Phase, Reasoning, Role, StoredItem,
+    Compaction, FunctionCall, FunctionCallOutput, ImageDetail, Item, ItemContent, ItemKind,
+    ItemStatus, Message, Part, Phase, Reasoning, Role, StoredItem,
 };
 pub use page::{Order, Page, PageLimit, PageLimitError, PageRequest};
 pub use response::{

@@ -11,7 +11,7 @@ use diesel::{QueryableByName, sql_types::Bool};
 use loquat_domain::{Response, ResponseId, Scope, StoredItem, Timestamp};
 use loquat_store::{
     BeginTurn, Checkpoint, Earlier, EventLog, FinishTurn, History, HistoryStart, Interrupted, Once,
-    StoreError, StoredResponse, TurnStore, json,
+    Reach, StoreError, StoredResponse, TurnStore, json,
 };
 
 use crate::{
@@ -29,9 +29,9 @@ impl TurnStore for PostgresStore {
         &self,
         scope: &Scope,
         start: HistoryStart,
-        token_budget: u64,
+        reach: Reach,
     ) -> Result<History, StoreError> {
-        history::history(&self.pool, scope, start, token_budget).await
+        history::history(&self.pool, scope, start, reach).await
     }
 
     async fn begin_turn(&self, scope: &Scope, turn: BeginTurn) -> Result<(), StoreError> {

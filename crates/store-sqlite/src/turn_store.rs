@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use loquat_domain::{ResponseId, Scope};
 use loquat_store::{
     BeginTurn, Checkpoint, Earlier, EventLog, FinishTurn, History, HistoryStart, Interrupted, Once,
-    StoreError, StoredResponse, TurnStore,
+    Reach, StoreError, StoredResponse, TurnStore,
 };
 
 use crate::{
@@ -20,10 +20,10 @@ impl TurnStore for SqliteStore {
         &self,
         scope: &Scope,
         start: HistoryStart,
-        token_budget: u64,
+        reach: Reach,
     ) -> Result<History, StoreError> {
         let scope = scope.clone();
-        self.threads.read(move |conn| turns::history(conn, &scope, start, token_budget)).await
+        self.threads.read(move |conn| turns::history(conn, &scope, start, reach)).await
     }
 
     async fn begin_turn(&self, scope: &Scope, turn: BeginTurn) -> Result<(), StoreError> {

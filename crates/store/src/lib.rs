@@ -1,6 +1,6 @@
 //! The ports to the notebook: [`ConversationStore`] keeps what people see and edit, [`TurnStore`]
-//! keeps the work of producing an answer, [`Upkeep`] is what has to be done from time to time.
-//! [`json`] is the one JSON form of what both keep.
+//! keeps the work of producing an answer, [`ContextStore`] what is derived from long conversations,
+//! [`Upkeep`] is what has to be done from time to time. [`json`] is the one JSON form of what both keep.
 //!
 //! **Invariant**: every method is one atomic step that takes the scope first (but for upkeep, which
 //! answers no caller, and for checkpoints, which are many scopes' at once); nothing here knows a
@@ -8,6 +8,7 @@
 //! times are made by its caller, and only how long something lasts (leases, keys, kept events)
 //! is told by the store's own clock, because that must mean the same to every process.
 
+mod context_store;
 mod conversation_store;
 mod error;
 pub mod json;
@@ -15,14 +16,19 @@ mod once;
 mod turn_store;
 
 #[cfg(feature = "mock")]
+pub use context_store::MockContextStore;
+pub use context_store::{
+    Backlog, ContextChange, ContextJob, ContextStore, ContextUpdate, KeptContext, Segment, Summary,
+};
+#[cfg(feature = "mock")]
 pub use conversation_store::MockConversationStore;
 pub use conversation_store::{Archived, ConversationPatch, ConversationStore};
 pub use error::StoreError;
 pub use once::{Earlier, Made, Once};
 pub use turn_store::{
     BeginTurn, Checkpoint, CheckpointLog, EventLog, FinishTurn, Head, History, HistoryStart,
-    Interrupted, Interruption, LogEnd, Place, StaleTurn, StoredResponse, TurnHome, TurnStore,
-    Upkeep,
+    Interrupted, Interruption, LogEnd, Place, Reach, StaleTurn, StoredResponse, TurnHome,
+    TurnStore, Upkeep,
 };
 #[cfg(feature = "mock")]
 pub use turn_store::{MockTurnStore, MockUpkeep};

@@ -7,7 +7,7 @@ use loquat_domain::{
     Conversation, ConversationId, Item, ItemId, RawJson, Response, ResponseId, Scope, StoredItem,
 };
 
-use crate::{Earlier, Once, StoreError};
+use crate::{ContextChange, ContextUpdate, Earlier, KeptContext, Once, Segment, StoreError};
 
 /// Where a turn's history ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,26 @@ pub enum HistoryStart {
     Item(ConversationId, Option<ItemId>),
     /// At the last item of an earlier response, in whichever conversation that is.
     Response(ResponseId),
+}
+
+/// How far back a history is read, and what with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// Until the token counts of the items add up to at least this.
+    pub tokens: u64,
+    /// True to read no further than the conversation's anchor: the first item at or before that
+    /// position is the last that is read. Without an anchor, or when the head is before it, as if
+    /// false.
+    pub anchored: bool,
+    /// True to read the segments too.
+    pub segments: bool,
+}
+
+impl Reach {
+    /// As far as the tokens add up to this, and nothing else.
+    pub const fn tokens(tokens: u64) -> Self {
+        Self { tokens, anchored: false, segments: false }
+    }
 }
 
 /// Where a history was found.
@@ -32,6 +52,9 @@ pub struct Head {
     /// True when a response that has not ended is in the way: the history ends at it, or starts at
     /// an item of a conversation that it locks.
     pub running: bool,
+    /// True when `leaf` is on the active branch, also of an implicit conversation, and when there is
+    /// none yet.
+    pub active: bool,
 }
 
 /// The newest part of a branch.
@@ -43,6 +66,21 @@ pub struct History {
     pub items: Vec<StoredItem>,
     /// True when the last of `items` is the branch's first, or the branch is empty.
     pub reached_root: bool,
+    /// The first items of the active branch as long as they are messages of the system or a
+    /// developer, at most [`History::MOST_LEAD`] and only such as are before all of `items`, oldest
+    /// first. Empty when the head is not on the active branch.
+    pub lead: Vec<StoredItem>,
+    /// What the context engine keeps; `None` when nothing has ever left the window.
+    pub context: Option<KeptContext>,
+    /// The conversation's segments that begin before the head, by position: when they were asked
+    /// for, there is an anchor, and the head is on the active branch. One may reach beyond the
+    /// anchor, or beyond the head, where that is an earlier item than the branch's end.
+    pub segments: Vec<Segment>,
+}
+
+impl History {
+    /// The most items that a history leads with.
+    pub const MOST_LEAD: usize = 16;
 }
 
 /// In which conversation a turn takes place.
@@ -52,7 +90,8 @@ pub enum TurnHome {
     New {
         /// The new conversation.
         conversation: Conversation,
-        /// False for an implicit one: it is not listed, has no active branch and no lease.
+        /// False for an implicit one: it is not listed, has no lock, and no active branch that
+        /// anybody could change.
         listed: bool,
     },
     /// In one that is there already.
@@ -87,6 +126,9 @@ pub struct BeginTurn {
     pub input: Vec<Item>,
     /// What the context engine kept and dropped, as JSON.
     pub receipt: RawJson,
+    /// Given when items leave the window: changes the conversation's context and queues a job in
+    /// the same step.
+    pub context: Option<ContextChange>,
     /// For how long the turn counts as alive without a further sign.
     pub lease: Duration,
     /// Given when the turn shall take place once, however often it is asked for.
@@ -156,6 +198,8 @@ pub struct FinishTurn {
     pub keep_log: Duration,
     /// True when somebody else than the turn itself ends it, because its lease has run out.
     pub only_if_stale: bool,
+    /// What the context engine learned. Left out when the version is another by now.
+    pub context_state: Option<ContextUpdate>,
 }
 
 /// A response as it is kept.
@@ -205,9 +249,9 @@ pub struct StaleTurn {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait TurnStore: Send + Sync + 'static {
-    /// Reads a branch newest first until the token counts of the items add up to at least
-    /// `token_budget`, or the root is reached. At least one item is read when there is one. The
-    /// cost depends on what is read, not on the length of the conversation.
+    /// Reads a branch newest first as far as `reach` says, or until the root is reached. At least
+    /// one item is read when there is one. The cost depends on what is read, not on the length of
+    /// the conversation.
     ///
     /// # Errors
     ///
@@ -216,7 +260,7 @@ pub trait TurnStore: Send + Sync + 'static {
         &self,
         scope: &Scope,
         start: HistoryStart,
-        token_budget: u64,
+        reach: Reach,
     ) -> Result<History, StoreError>;
 
     /// Stores a turn's start: the new conversation if there is one, the input items, the response
@@ -227,7 +271,8 @@ pub trait TurnStore: Send + Sync + 'static {
     /// [`StoreError::Done`] when the turn was begun before, whatever has become of its place;
     /// [`StoreError::NotFound`] when the conversation or the place is gone, [`StoreError::Locked`]
     /// while another turn runs in a listed conversation, [`StoreError::Conflict`] when the active
-    /// leaf is no longer the one of [`Place::Leaf`] or an id is taken.
+    /// leaf is no longer the one of [`Place::Leaf`], the context's version is no longer the one that
+    /// is expected, or an id is taken.
     async fn begin_turn(&self, scope: &Scope, turn: BeginTurn) -> Result<(), StoreError>;
 
     /// What a request with this key has done before, if anything.

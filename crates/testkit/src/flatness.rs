@@ -10,11 +10,11 @@ use std::{
 
 use futures::{StreamExt as _, stream};
 use loquat_domain::{
-    Conversation, ConversationId, Item, ItemContent, ItemId, ItemStatus, Message, Metadata, Order,
-    PageLimit, PageRequest, RawJson, Response, ResponseId, Role, Scope, Settings, Status, TenantId,
-    Timestamp, UserId,
+    Conversation, ConversationId, CounterId, Item, ItemContent, ItemId, ItemStatus, Message,
+    Metadata, Order, PageLimit, PageRequest, RawJson, Response, ResponseId, Role, Scope, Settings,
+    Status, TenantId, Timestamp, UserId,
 };
-use loquat_store::{Archived, BeginTurn, FinishTurn, HistoryStart, Place, TurnHome};
+use loquat_store::{Archived, BeginTurn, FinishTurn, HistoryStart, Place, Reach, TurnHome};
 
 use crate::{FakeIds, store_conformance::Store};
 
@@ -208,13 +208,15 @@ impl Bench<'_> {
         let input = vec![self.item(Role::User)];
         let began = Instant::now();
         let start = HistoryStart::Conversation(at.id);
-        let history = self.store.history(scope, start, HISTORY_TOKENS).await.unwrap();
+        let history =
+            self.store.history(scope, start, Reach::tokens(HISTORY_TOKENS)).await.unwrap();
         let turn = BeginTurn {
             response: response.clone(),
             hidden: false,
             home: TurnHome::Existing { id: at.id, place: Place::Leaf(history.head.leaf) },
             input,
             receipt: RawJson::from_checked("{}"),
+            context: None,
             lease: Duration::from_mins(1),
             once: None,
         };
@@ -227,6 +229,7 @@ impl Bench<'_> {
             log: Vec::new(),
             keep_log: Duration::ZERO,
             only_if_stale: false,
+            context_state: None,
         };
         self.store.finish_turn(scope, finish).await.unwrap();
         took
@@ -251,6 +254,7 @@ impl Bench<'_> {
             content: ItemContent::Message(Message::text(role, "many words ".repeat(18))),
             status: ItemStatus::Completed,
             tokens: 50,
+            counter: CounterId::ESTIMATE,
             created_at: now(),
         }
     }

@@ -1,6 +1,7 @@
-//! The three store ports over maps: small enough to be read at once, complete enough to pass the
+//! The store ports over maps: small enough to be read at once, complete enough to pass the
 //! conformance suite.
 
+mod context;
 mod conversations;
 mod interventions;
 mod keys;

@@ -34,7 +34,7 @@ fn tell(output: u32, item: &Arc<Item>, kinds: &mut Vec<EventKind>) {
             ItemStart::FunctionCall { call_id: call_id.clone(), name: name.clone() }
         }
         // No model produces one.
-        ItemContent::FunctionCallOutput(_) => return,
+        ItemContent::FunctionCallOutput(_) | ItemContent::Compaction(_) => return,
     };
     kinds.push(EventKind::ItemAdded { output, id, start });
     let mut part = |part: u32, kind: StreamKind, text: &str| {
@@ -57,7 +57,7 @@ fn tell(output: u32, item: &Arc<Item>, kinds: &mut Vec<EventKind>) {
             let kind = StreamKind::Arguments;
             said(Said { output, id, part: 0, kind, name }, arguments, kinds);
         }
-        ItemContent::FunctionCallOutput(_) => {}
+        ItemContent::FunctionCallOutput(_) | ItemContent::Compaction(_) => {}
     }
     kinds.push(EventKind::ItemDone { output, item: Arc::clone(item) });
 }

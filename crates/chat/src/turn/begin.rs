@@ -6,7 +6,7 @@ use futures::{FutureExt as _, future::BoxFuture};
 use loquat_context::{Loaded, NewTurn, Prompt, TokenCounter, Window, build, plan};
 use loquat_domain::{ConversationId, Item, RawJson, Response, Settings};
 use loquat_provider::{AnswerStream, ChatRequest, ProviderError};
-use loquat_store::{BeginTurn, Head, History, HistoryStart, Place, StoreError, TurnHome};
+use loquat_store::{BeginTurn, Head, History, HistoryStart, Place, Reach, StoreError, TurnHome};
 
 use super::Run;
 use crate::{
@@ -79,8 +79,8 @@ impl Run {
             Target::Response(id) => HistoryStart::Response(id),
         };
         // One more token than there is room for, so that the receipt can name what stayed out.
-        let budget = u64::from(tokens).saturating_add(1);
-        let history = self.inner.ports.turns.history(&self.live.scope, start, budget).await;
+        let reach = Reach::tokens(u64::from(tokens).saturating_add(1));
+        let history = self.inner.ports.turns.history(&self.live.scope, start, reach).await;
         let history = history.map_err(Inner::not_found(missing(target)))?;
         if history.head.running {
             // Seen before the provider is called in vain; the commit would refuse it too.
@@ -132,6 +132,7 @@ impl Run {
                 home,
                 input: input.to_vec(),
                 receipt: RawJson::from_checked(receipt),
+                context: None,
                 lease: self.inner.limits.lease,
                 once: request.once.clone().map(|once| self.inner.once(once)),
             };

@@ -65,6 +65,7 @@ impl Run {
                 log: log.clone(),
                 keep_log: self.inner.limits.event_log_keep,
                 only_if_stale: false,
+                context_state: None,
             };
             match self.inner.ports.turns.finish_turn(&self.live.scope, finish).await {
                 Ok(()) => break,

@@ -7,7 +7,7 @@ use loquat_domain::{
     EventKind, FailureCode, IncompleteReason, ItemStatus, Metadata, Role, Settings, Status, Usage,
 };
 use loquat_provider::{FinishReason, ProviderError, ProviderEvent};
-use loquat_store::{StoreError, TurnStore as _};
+use loquat_store::{Reach, StoreError, TurnStore as _};
 use loquat_testkit::StoreCall;
 
 use crate::stage::{Stage, anna, end, message, next_text, read, says, texts};
@@ -204,7 +204,7 @@ async fn an_answer_that_leaves_no_trace_is_not_stored() {
     answer.finish(FinishReason::Stop).await;
     assert_eq!(end(turn).await.response.status, Status::Completed);
     let start = loquat_store::HistoryStart::Conversation(id);
-    let history = stage.store.history(&anna(), start, u64::MAX).await.unwrap();
+    let history = stage.store.history(&anna(), start, Reach::tokens(u64::MAX)).await.unwrap();
     let said: Vec<_> = history.items.into_iter().map(|it| it.item.content).collect();
     assert_eq!(texts(&said), ["two", "1", "one"]);
 }

@@ -1,5 +1,5 @@
 use loquat_domain::{
-    FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, Message, Role, Timestamp,
+    CounterId, FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, Message, Role, Timestamp,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -35,6 +35,7 @@ fn history(entries: &[Entry]) -> Vec<StoredItem> {
                     content,
                     status: ItemStatus::Completed,
                     tokens,
+                    counter: CounterId::ESTIMATE,
                     created_at: Timestamp::from_micros(0),
                 },
             }

@@ -1,7 +1,8 @@
 //! Items as callers send them.
 
 use loquat_domain::{
-    FunctionCall, FunctionCallOutput, ItemContent, Message, Part, Phase, Reasoning, Role,
+    Compaction, FunctionCall, FunctionCallOutput, ItemContent, Message, Part, Phase, Reasoning,
+    Role,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -15,8 +16,8 @@ use crate::{error::ApiError, text_or::TextOr};
 #[schema(as = InputItem)]
 pub(crate) struct ItemBody {
     /// `message` (the default; with `role`, `content`, `phase`), `function_call` (with `call_id`,
-    /// `name`, `arguments`), `function_call_output` (with `call_id`, `output`) or `reasoning` (with
-    /// `summary`, `content`, `encrypted_content`).
+    /// `name`, `arguments`), `function_call_output` (with `call_id`, `output`), `reasoning` (with
+    /// `summary`, `content`, `encrypted_content`) or `compaction` (with `encrypted_content`).
     #[serde(rename = "type")]
     #[schema(example = "message")]
     kind: Option<String>,
@@ -90,6 +91,7 @@ impl ItemBody {
                 self.function_call_output(at).map(ItemContent::FunctionCallOutput)
             }
             Some("reasoning") => self.reasoning(at).map(ItemContent::Reasoning),
+            Some("compaction") => self.compaction(at).map(ItemContent::Compaction),
             Some(_) => Err(ApiError::unsupported(format!("{at}.type"))),
         }
     }
@@ -142,6 +144,13 @@ impl ItemBody {
             encrypted: self.encrypted_content,
         })
     }
+
+    fn compaction(self, at: &str) -> Result<Compaction, ApiError> {
+        let encrypted = self
+            .encrypted_content
+            .ok_or_else(|| ApiError::missing(format!("{at}.encrypted_content")))?;
+        Ok(Compaction { encrypted })
+    }
 }
 
 fn each<T>(
@@ -190,6 +199,15 @@ mod tests {
             encrypted: Some("e".to_owned()),
         };
         assert_eq!(read(thought), Ok(ItemContent::Reasoning(reasoning)));
+        let compacted = json!({"id": "cmp_1", "type": "compaction", "encrypted_content": "e"});
+        let compaction = Compaction { encrypted: "e".to_owned() };
+        assert_eq!(read(compacted), Ok(ItemContent::Compaction(compaction)));
+    }
+
+    #[test]
+    fn a_compaction_without_its_content_is_refused() {
+        let refused = ApiError::missing("input[0].encrypted_content".to_owned());
+        assert_eq!(read(json!({"type": "compaction"})), Err(refused));
     }
 
     #[test]

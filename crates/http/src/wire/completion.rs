@@ -157,8 +157,8 @@ fn message<'a>(output: impl Iterator<Item = &'a Item>) -> CompletionMessage {
                     arguments: call.arguments.clone(),
                 },
             }),
-            // Outputs of functions are input, and never part of an answer.
-            ItemContent::FunctionCallOutput(_) => {}
+            // These are input, and never part of an answer.
+            ItemContent::FunctionCallOutput(_) | ItemContent::Compaction(_) => {}
         }
     }
     message

@@ -44,6 +44,8 @@ pub(crate) enum ItemBody {
         #[serde(skip_serializing_if = "Option::is_none")]
         encrypted_content: Option<String>,
     },
+    /// What stands for the items before it.
+    Compaction { id: String, encrypted_content: String },
 }
 
 /// A part of an item.
@@ -174,6 +176,9 @@ impl From<&Item> for ItemBody {
                 },
                 encrypted_content: encrypted.clone(),
             },
+            ItemContent::Compaction(compaction) => {
+                Self::Compaction { id, encrypted_content: compaction.encrypted.clone() }
+            }
         }
     }
 }
@@ -184,7 +189,8 @@ impl Entry for ItemBody {
             Self::Message { id, .. }
             | Self::FunctionCall { id, .. }
             | Self::FunctionCallOutput { id, .. }
-            | Self::Reasoning { id, .. } => id,
+            | Self::Reasoning { id, .. }
+            | Self::Compaction { id, .. } => id,
         }
     }
 }

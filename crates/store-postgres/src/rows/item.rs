@@ -4,7 +4,7 @@ use diesel::{
     QueryableByName,
     sql_types::{BigInt, Nullable, Text},
 };
-use loquat_domain::{Item, ItemId, ItemStatus, ResponseId, StoredItem, Timestamp};
+use loquat_domain::{CounterId, Item, ItemId, ItemStatus, ResponseId, StoredItem, Timestamp};
 use loquat_store::{StoreError, json};
 use uuid::Uuid;
 
@@ -46,6 +46,7 @@ impl TryFrom<ItemRow> for StoredItem {
             content: json::decode_content(&row.content)?,
             status: status(&row.status)?,
             tokens: tokens.map_err(|_| StoreError::Corrupt { column: "tokens" })?,
+            counter: CounterId::ESTIMATE,
             created_at: Timestamp::from_micros(row.created_at),
         };
         Ok(Self { position: row.position, item })

@@ -5,7 +5,7 @@ use diesel::{
     sql_types::{Bool, Nullable},
 };
 use loquat_domain::{ConversationId, ItemId, ResponseId, Scope, StoredItem};
-use loquat_store::{Head, History, HistoryStart, StoreError};
+use loquat_store::{Head, History, HistoryStart, Reach, StoreError};
 use uuid::Uuid;
 
 use crate::{
@@ -35,7 +35,7 @@ pub(super) async fn history(
     pool: &Pool,
     scope: &Scope,
     start: HistoryStart,
-    token_budget: u64,
+    reach: Reach,
 ) -> Result<History, StoreError> {
     let (response, conversation, at_leaf, item) = match start {
         HistoryStart::Conversation(id) => (None, Some(id), true, None),
@@ -47,21 +47,24 @@ pub(super) async fn history(
         conversation.map(ConversationId::as_uuid).into(),
         at_leaf.into(),
         item.map(ItemId::as_uuid).into(),
-        integer(token_budget).into(),
+        integer(reach.tokens).into(),
     ];
     let read = Call::of("history_v1", scope, &values);
     let rows: Vec<Row> = pool.call(read, Repeat::Harmless).await?;
+    let start_is_leaf = matches!(start, HistoryStart::Conversation(_));
     let first = rows.first().ok_or(StoreError::NotFound)?;
     let head = Head {
         conversation: ConversationId::from_uuid(first.conversation),
         listed: first.listed,
         leaf: first.leaf.map(ItemId::from_uuid),
         running: first.running,
+        active: start_is_leaf,
     };
     let mut items: Vec<ItemRow> = rows.into_iter().filter_map(|row| row.item.0).collect();
     // They come in this order, but SQL promises none.
     items.sort_by_key(|item| std::cmp::Reverse(item.position));
     let reached_root = items.last().is_none_or(|item| item.parent.is_none());
     let items = items.into_iter().map(StoredItem::try_from).collect::<Result<_, StoreError>>()?;
-    Ok(History { head, items, reached_root })
+    let (lead, context, segments) = (Vec::new(), None, Vec::new());
+    Ok(History { head, items, reached_root, lead, context, segments })
 }

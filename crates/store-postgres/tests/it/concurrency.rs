@@ -231,6 +231,7 @@ async fn a_sign_of_life_on_its_way_keeps_a_turn_from_being_ended_as_stale() {
             log: Vec::new(),
             keep_log,
             only_if_stale: true,
+            context_state: None,
         };
         let renew = async {
             until_waiting(&observer, 1).await;

@@ -2,7 +2,7 @@
 
 use loquat_domain::{Fingerprint, IdempotencyKey, Metadata, Order, Title};
 use loquat_store::{
-    Archived, ConversationPatch, ConversationStore as _, HistoryStart, Once, TurnStore as _,
+    Archived, ConversationPatch, ConversationStore as _, HistoryStart, Once, Reach, TurnStore as _,
 };
 use loquat_testkit::{ClusterOptions, PrivateCluster};
 
@@ -71,7 +71,8 @@ async fn say_everywhere(person: &Notebook, payload: &str) {
         fingerprint: Fingerprint([7; 32]),
         keep: HOUR,
     };
-    let head = store.history(scope, HistoryStart::Conversation(id), 1).await.unwrap().head;
+    let head =
+        store.history(scope, HistoryStart::Conversation(id), Reach::tokens(1)).await.unwrap().head;
     let mut turn = person.turn(at_leaf(id, head.leaf), payload, Some(once.clone()));
     turn.response.model = payload.to_owned();
     turn.response.settings.instructions = Some(payload.to_owned());

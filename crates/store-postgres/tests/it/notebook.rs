@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use loquat_domain::{
-    Conversation, ConversationId, Event, EventKind, Item, ItemContent, ItemId, ItemStatus, Message,
-    Metadata, Order, PageLimit, PageRequest, RawJson, Response, ResponseId, Role, Scope, Settings,
-    Status, TenantId, Timestamp, UserId,
+    Conversation, ConversationId, CounterId, Event, EventKind, Item, ItemContent, ItemId,
+    ItemStatus, Message, Metadata, Order, PageLimit, PageRequest, RawJson, Response, ResponseId,
+    Role, Scope, Settings, Status, TenantId, Timestamp, UserId,
 };
 use loquat_store::{
     BeginTurn, Checkpoint, CheckpointLog, ConversationStore, FinishTurn, Once, Place, StoreError,
@@ -52,6 +52,7 @@ impl Notebook {
             content: ItemContent::Message(Message::text(Role::User, text)),
             status: ItemStatus::Completed,
             tokens: 10,
+            counter: CounterId::ESTIMATE,
             created_at: NOW,
         }
     }
@@ -112,6 +113,7 @@ impl Notebook {
             home,
             input: vec![self.item(text)],
             receipt: RawJson::from_checked("{}"),
+            context: None,
             lease: HOUR,
             once,
         }
@@ -140,6 +142,7 @@ impl Notebook {
             log: vec![run(1)],
             keep_log: HOUR,
             only_if_stale: false,
+            context_state: None,
         };
         self.store.finish_turn(&self.scope, turn).await.map(|()| leaf)
     }

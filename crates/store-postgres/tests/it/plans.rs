@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 use loquat_domain::{ConversationId, Fingerprint, IdempotencyKey, ItemId, Order};
 use loquat_store::{
     Archived, BeginTurn, ConversationPatch, ConversationStore as _, FinishTurn, HistoryStart, Once,
-    Place, TurnHome, TurnStore as _, Upkeep as _,
+    Place, Reach, TurnHome, TurnStore as _, Upkeep as _,
 };
 use loquat_testkit::{ClusterOptions, PrivateCluster};
 
@@ -123,7 +123,7 @@ fn once(key: &str, keep: Duration) -> Once {
 async fn turn(notebook: &Notebook, id: ConversationId, place: impl Fn(Option<ItemId>) -> Place) {
     let (store, scope) = (&notebook.store, &notebook.scope);
     let from = HistoryStart::Conversation(id);
-    let leaf = store.history(scope, from, 100).await.unwrap().head.leaf;
+    let leaf = store.history(scope, from, Reach::tokens(100)).await.unwrap().head.leaf;
     let home = TurnHome::Existing { id, place: place(leaf) };
     let turn = notebook.turn(home, "q", Some(once(&format!("{leaf:?}").replace(' ', ""), HOUR)));
     let response = turn.response.clone();
@@ -148,7 +148,7 @@ async fn use_branches(notebook: &Notebook, id: ConversationId, fork: ItemId) {
         store.branches(scope, id, page(Some(leaf), order)).await.unwrap();
     }
     store.activate_branch(scope, id, leaf, NOW).await.unwrap();
-    store.history(scope, HistoryStart::Item(id, Some(fork)), 100).await.unwrap();
+    store.history(scope, HistoryStart::Item(id, Some(fork)), Reach::tokens(100)).await.unwrap();
 }
 
 async fn use_conversations(notebook: &Notebook, id: ConversationId) {
@@ -185,7 +185,11 @@ async fn use_responses(notebook: &Notebook) {
     let home = || TurnHome::New { conversation: notebook.new_conversation(), listed: false };
     let first = notebook.begin(home(), "q").await.unwrap();
     notebook.finish(first.clone(), "a").await.unwrap();
-    let head = store.history(scope, HistoryStart::Response(first.id), 1).await.unwrap().head;
+    let head = store
+        .history(scope, HistoryStart::Response(first.id), Reach::tokens(1))
+        .await
+        .unwrap()
+        .head;
     let place = Place::After(head.leaf);
     let home = TurnHome::Existing { id: head.conversation, place };
     let second = notebook.begin(home, "q").await.unwrap();
@@ -209,6 +213,7 @@ async fn use_upkeep(notebook: &Notebook) {
         log: Vec::new(),
         keep_log,
         only_if_stale,
+        context_state: None,
     };
     store.finish_turn(scope, end(stale, Duration::ZERO, true)).await.unwrap();
     let home = TurnHome::New { conversation: notebook.new_conversation(), listed: false };

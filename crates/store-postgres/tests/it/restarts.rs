@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use loquat_store::{StoreError, Upkeep as _};
+use loquat_store::{Reach, StoreError, Upkeep as _};
 use loquat_testkit::{ClusterOptions, PrivateCluster};
 
 use crate::{
@@ -98,7 +98,7 @@ async fn leaf(
     id: loquat_domain::ConversationId,
 ) -> Option<loquat_domain::ItemId> {
     let start = loquat_store::HistoryStart::Conversation(id);
-    loquat_store::TurnStore::history(&*notebook.store, &notebook.scope, start, 1)
+    loquat_store::TurnStore::history(&*notebook.store, &notebook.scope, start, Reach::tokens(1))
         .await
         .unwrap()
         .head

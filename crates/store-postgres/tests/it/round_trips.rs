@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use loquat_domain::{ConversationId, ItemId};
-use loquat_store::{HistoryStart, TurnStore as _};
+use loquat_store::{HistoryStart, Reach, TurnStore as _};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -81,7 +81,7 @@ async fn start(
     id: ConversationId,
 ) -> (loquat_domain::Response, Option<ItemId>) {
     let from = HistoryStart::Conversation(id);
-    let history = notebook.store.history(&notebook.scope, from, 100).await.unwrap();
+    let history = notebook.store.history(&notebook.scope, from, Reach::tokens(100)).await.unwrap();
     let leaf = history.head.leaf;
     (notebook.begin(at_leaf(id, leaf), "question").await.unwrap(), leaf)
 }

@@ -1,7 +1,7 @@
 //! An item and its place.
 
 use diesel::prelude::*;
-use loquat_domain::{Item, ItemStatus, Role, StoredItem, Timestamp};
+use loquat_domain::{CounterId, Item, ItemStatus, Role, StoredItem, Timestamp};
 use loquat_store::{StoreError, json};
 
 use crate::{key::Key, schema::items};
@@ -61,6 +61,7 @@ impl TryFrom<ItemRow> for StoredItem {
             content: json::decode_content(&row.content)?,
             status: status(&row.status)?,
             tokens: tokens.map_err(|_| StoreError::Corrupt { column: "tokens" })?,
+            counter: CounterId::ESTIMATE,
             created_at: Timestamp::from_micros(row.created_at),
         };
         Ok(Self { position: row.position, item })

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use loquat_domain::{Scope, StoredItem};
-use loquat_store::{Head, History, HistoryStart, StoreError};
+use loquat_store::{Head, History, HistoryStart, Reach, StoreError};
 
 use crate::{
     branches::Walk,
@@ -18,7 +18,7 @@ pub(crate) fn history(
     conn: &mut SqliteConnection,
     scope: &Scope,
     start: HistoryStart,
-    token_budget: u64,
+    reach: Reach,
 ) -> Outcome<History> {
     let head = match start {
         HistoryStart::Conversation(id) => conversation_head(conn, scope, id.into())?,
@@ -31,13 +31,14 @@ pub(crate) fn history(
             tenant: scope.tenant.as_str(),
             end: leaf.into(),
             from_position: 0,
-            tokens: i64::try_from(token_budget).unwrap_or(i64::MAX),
+            tokens: i64::try_from(reach.tokens).unwrap_or(i64::MAX),
         }
         .load(conn)?,
     };
     let reached_root = rows.last().is_none_or(|row| row.parent.is_none());
     let items = rows.into_iter().map(StoredItem::try_from).collect::<Result<_, StoreError>>()?;
-    Ok(History { head, items, reached_root })
+    let (lead, context, segments) = (Vec::new(), None, Vec::new());
+    Ok(History { head, items, reached_root, lead, context, segments })
 }
 
 /// The end of a conversation's active branch, and the turn that holds its lock or held it last.
@@ -63,6 +64,7 @@ fn conversation_head(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Out
         listed: true,
         leaf: lines.leaf.map(Into::into),
         running: lines.answered(lines.leaf),
+        active: true,
     })
 }
 
@@ -81,6 +83,7 @@ fn item_head(
         listed: true,
         leaf: item.map(Into::into),
         running: lines.answered(item) || lines.alive == Some(true),
+        active: lines.leaf == item,
     })
 }
 
@@ -120,5 +123,6 @@ fn response_head(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome
             responses::lease_until.is_not_null(),
         ))
         .get_result(conn)?;
-    Ok(Head { conversation: conversation.into(), listed, leaf: leaf.map(Into::into), running })
+    let (conversation, leaf) = (conversation.into(), leaf.map(Into::into));
+    Ok(Head { conversation, listed, leaf, running, active: false })
 }

@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use diesel::connection::SimpleConnection;
-use loquat_store::{HistoryStart, StaleTurn, StoreError, TurnHome, TurnStore, Upkeep};
+use loquat_store::{HistoryStart, Reach, StaleTurn, StoreError, TurnHome, TurnStore, Upkeep};
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
@@ -13,8 +13,11 @@ use crate::notebook::{HOUR, Notebook, at_leaf};
 async fn what_was_stored_is_there_after_a_restart() {
     let notebook = Notebook::open();
     let id = notebook.conversation_of(notebook.items(&["a"])).await;
-    let leaf =
-        notebook.store.history(&notebook.scope, HistoryStart::Conversation(id), 1).await.unwrap();
+    let leaf = notebook
+        .store
+        .history(&notebook.scope, HistoryStart::Conversation(id), Reach::tokens(1))
+        .await
+        .unwrap();
     let (response, _) = notebook.begin(at_leaf(id, leaf.head.leaf), "b", HOUR).await.unwrap();
     let notebook = notebook.reopen();
     notebook.finish(response, "c").await;
@@ -102,6 +105,9 @@ async fn a_value_that_this_version_cannot_read_names_its_column() {
     let notebook = Notebook::open();
     let id = notebook.conversation_of(notebook.items(&["a"])).await;
     notebook.stranger().batch_execute("UPDATE items SET content = '{\"v\":9}'").unwrap();
-    let read = notebook.store.history(&notebook.scope, HistoryStart::Conversation(id), 1).await;
+    let read = notebook
+        .store
+        .history(&notebook.scope, HistoryStart::Conversation(id), Reach::tokens(1))
+        .await;
     assert!(matches!(read, Err(StoreError::Corrupt { column: "content" })), "{read:?}");
 }

@@ -4,9 +4,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use loquat_domain::{
-    Conversation, ConversationId, Event, EventKind, Item, ItemContent, ItemId, ItemStatus, Message,
-    Metadata, Order, PageLimit, PageRequest, RawJson, Response, ResponseId, Role, Scope, Settings,
-    Status, TenantId, Timestamp, UserId,
+    Conversation, ConversationId, CounterId, Event, EventKind, Item, ItemContent, ItemId,
+    ItemStatus, Message, Metadata, Order, PageLimit, PageRequest, RawJson, Response, ResponseId,
+    Role, Scope, Settings, Status, TenantId, Timestamp, UserId,
 };
 use loquat_store::{
     BeginTurn, CheckpointLog, ConversationStore, FinishTurn, Place, StoreError, TurnHome,
@@ -87,6 +87,7 @@ impl Notebook {
             content: ItemContent::Message(Message::text(Role::User, text)),
             status: ItemStatus::Completed,
             tokens: 10,
+            counter: CounterId::ESTIMATE,
             created_at: NOW,
         }
     }
@@ -147,6 +148,7 @@ impl Notebook {
             home,
             input: vec![item],
             receipt,
+            context: None,
             lease,
             once: None,
         };
@@ -173,7 +175,16 @@ impl Notebook {
         let log = vec![CheckpointLog { first: 1, last: 1, events: json::encode_events([&event]) }];
         let output = vec![item];
         let (last_sequence, only_if_stale) = (9, false);
-        let turn = FinishTurn { response, output, last_sequence, log, keep_log, only_if_stale };
+        let context_state = None;
+        let turn = FinishTurn {
+            response,
+            output,
+            last_sequence,
+            log,
+            keep_log,
+            only_if_stale,
+            context_state,
+        };
         self.store.finish_turn(&self.scope, turn).await.unwrap();
         leaf
     }

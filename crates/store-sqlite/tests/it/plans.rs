@@ -16,7 +16,7 @@ use loquat_domain::{
 };
 use loquat_store::{
     Archived, BeginTurn, Checkpoint, CheckpointLog, ConversationPatch, ConversationStore,
-    HistoryStart, Once, Place, TurnHome, TurnStore, Upkeep, json,
+    HistoryStart, Once, Place, Reach, TurnHome, TurnStore, Upkeep, json,
 };
 
 use crate::notebook::{HOUR, NOW, Notebook};
@@ -59,7 +59,7 @@ fn page<Id>(after: Option<Id>, order: Order) -> PageRequest<Id> {
 /// A turn as a server runs it.
 async fn turn(notebook: &Notebook, id: ConversationId, place: impl Fn(Option<ItemId>) -> Place) {
     let start = HistoryStart::Conversation(id);
-    let history = notebook.store.history(&notebook.scope, start, 100).await.unwrap();
+    let history = notebook.store.history(&notebook.scope, start, Reach::tokens(100)).await.unwrap();
     let home = TurnHome::Existing { id, place: place(history.head.leaf) };
     let (response, _) = notebook.begin(home, "q", HOUR).await.unwrap();
     let event = Event { sequence: 0, kind: EventKind::Created };
@@ -110,7 +110,11 @@ async fn use_responses(notebook: &Notebook) {
     store.response(scope, first.id).await.unwrap();
     store.events(scope, first.id, 1, 10).await.unwrap();
     store.request_stop(scope, first.id).await.unwrap();
-    let head = store.history(scope, HistoryStart::Response(first.id), 1).await.unwrap().head;
+    let head = store
+        .history(scope, HistoryStart::Response(first.id), Reach::tokens(1))
+        .await
+        .unwrap()
+        .head;
     let place = Place::After(head.leaf);
     let home = TurnHome::Existing { id: head.conversation, place };
     let (second, _) = notebook.begin(home, "q", HOUR).await.unwrap();
@@ -130,7 +134,7 @@ async fn use_branches(notebook: &Notebook) {
     let (late, _) = notebook.begin(late, "d", Duration::ZERO).await.unwrap();
     turn(notebook, id, |_| Place::After(Some(a))).await;
     let late = notebook.finish(late, "e").await;
-    store.history(scope, HistoryStart::Item(id, Some(b)), 100).await.unwrap();
+    store.history(scope, HistoryStart::Item(id, Some(b)), Reach::tokens(100)).await.unwrap();
     for order in [Order::Ascending, Order::Descending] {
         for after in [None, Some(late)] {
             store.branches(scope, id, page(after, order)).await.unwrap();
@@ -159,6 +163,7 @@ async fn use_upkeep(notebook: &Notebook) {
         home: TurnHome::New { conversation: notebook.new_conversation(), listed: false },
         input: notebook.items(&["q"]),
         receipt: RawJson::from_checked("{}"),
+        context: None,
         lease: HOUR,
         once: Some(Once { keep: Duration::ZERO, ..once("turn") }),
     };

@@ -14,7 +14,7 @@ use loquat_domain::{
     UserId,
 };
 use loquat_store::{
-    Checkpoint, ConversationStore, EventLog, FinishTurn, HistoryStart, LogEnd, StoreError,
+    Checkpoint, ConversationStore, EventLog, FinishTurn, HistoryStart, LogEnd, Reach, StoreError,
     TurnStore, Upkeep, json,
 };
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
@@ -309,12 +309,13 @@ async fn turns_of_an_older_file_are_read_and_ended() {
         log: vec![],
         keep_log: HOUR,
         only_if_stale: false,
+        context_state: None,
     };
     store.finish_turn(&stale.scope, end).await.unwrap();
     let log = store.events(&ada(), RUNNING, 0, 10).await.unwrap();
     assert_eq!((log.runs.len(), log.end.map(|end| end.kept)), (1, Some(true)));
     let start = HistoryStart::Response(RUNNING);
-    assert_eq!(store.history(&ada(), start, 10).await.unwrap().items.len(), 1);
+    assert_eq!(store.history(&ada(), start, Reach::tokens(10)).await.unwrap().items.len(), 1);
     assert_eq!(store.forget_expired(10).await.unwrap(), 0);
 }
 

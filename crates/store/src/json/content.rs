@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use loquat_domain::{
-    FunctionCall, FunctionCallOutput, ImageDetail, ItemContent, Message, Part, Phase, Reasoning,
-    Role,
+    Compaction, FunctionCall, FunctionCallOutput, ImageDetail, ItemContent, Message, Part, Phase,
+    Reasoning, Role,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,7 @@ pub(super) enum ContentJson<'a> {
     FunctionCall(FunctionCallJson<'a>),
     FunctionCallOutput(FunctionCallOutputJson<'a>),
     Reasoning(ReasoningJson<'a>),
+    Compaction(CompactionJson<'a>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,6 +97,13 @@ pub(super) struct ReasoningJson<'a> {
     encrypted: Option<Cow<'a, str>>,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CompactionJson<'a> {
+    #[serde(borrow)]
+    encrypted: Cow<'a, str>,
+}
+
 names! {
     RoleJson = Role {
         System = "system",
@@ -142,6 +150,9 @@ impl<'a> From<&'a ItemContent> for ContentJson<'a> {
                     encrypted: encrypted.as_deref().map(Cow::from),
                 })
             }
+            ItemContent::Compaction(Compaction { encrypted }) => {
+                Self::Compaction(CompactionJson { encrypted: encrypted.into() })
+            }
         }
     }
 }
@@ -173,6 +184,9 @@ impl From<ContentJson<'_>> for ItemContent {
                     summary: summary.into_iter().map(Cow::into_owned).collect(),
                     encrypted: encrypted.map(Cow::into_owned),
                 })
+            }
+            ContentJson::Compaction(CompactionJson { encrypted }) => {
+                Self::Compaction(Compaction { encrypted: encrypted.into_owned() })
             }
         }
     }
@@ -275,6 +289,14 @@ mod tests {
         pinned(
             &ItemContent::Reasoning(Reasoning::default()),
             r#"{"v":1,"content":{"reasoning":{"text":""}}}"#,
+        );
+    }
+
+    #[test]
+    fn a_compaction_is_written_like_this() {
+        pinned(
+            &ItemContent::Compaction(Compaction { encrypted: "c2VhbGVk".to_owned() }),
+            r#"{"v":1,"content":{"compaction":{"encrypted":"c2VhbGVk"}}}"#,
         );
     }
 

@@ -206,8 +206,8 @@ mod tests {
     use std::sync::Arc;
 
     use loquat_domain::{
-        Ended, Failure, FailureCode, Item, ItemContent, ItemId, ItemStatus, Message, Metadata,
-        Response, ResponseId, Role, Settings, Status, Timestamp,
+        CounterId, Ended, Failure, FailureCode, Item, ItemContent, ItemId, ItemStatus, Message,
+        Metadata, Response, ResponseId, Role, Settings, Status, Timestamp,
     };
     use uuid::Uuid;
 
@@ -229,6 +229,7 @@ mod tests {
             content: ItemContent::Message(Message::text(Role::Assistant, "Hello")),
             status: ItemStatus::Completed,
             tokens: 5,
+            counter: CounterId::ESTIMATE,
             created_at: Timestamp::from_micros(-2),
         }
     }

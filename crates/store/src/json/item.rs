@@ -1,6 +1,6 @@
 //! A whole item, as it stands among events.
 
-use loquat_domain::{Item, ItemId, ItemStatus, ResponseId, Timestamp};
+use loquat_domain::{CounterId, Item, ItemId, ItemStatus, ResponseId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 
@@ -16,6 +16,9 @@ pub(super) struct ItemJson<'a> {
     content: ContentJson<'a>,
     status: ItemStatusJson,
     tokens: u32,
+    /// Left out where it is the estimate, so that an earlier version reads these items too.
+    #[serde(default, skip_serializing_if = "CounterJson::is_estimate")]
+    counter: CounterJson,
     /// Microseconds since the Unix epoch.
     created_at: i64,
 }
@@ -45,6 +48,28 @@ impl<'de> Deserialize<'de> for IdJson {
     }
 }
 
+#[derive(Debug, Default)]
+struct CounterJson(CounterId);
+
+impl CounterJson {
+    fn is_estimate(&self) -> bool {
+        self.0 == CounterId::ESTIMATE
+    }
+}
+
+impl Serialize for CounterJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for CounterJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let id = String::deserialize(deserializer)?;
+        CounterId::new(id).map(Self).map_err(de::Error::custom)
+    }
+}
+
 impl<'a> From<&'a Item> for ItemJson<'a> {
     fn from(item: &'a Item) -> Self {
         Self {
@@ -53,6 +78,7 @@ impl<'a> From<&'a Item> for ItemJson<'a> {
             content: (&item.content).into(),
             status: item.status.into(),
             tokens: item.tokens,
+            counter: CounterJson(item.counter.clone()),
             created_at: item.created_at.as_micros(),
         }
     }
@@ -66,6 +92,7 @@ impl From<ItemJson<'_>> for Item {
             content: form.content.into(),
             status: form.status.into(),
             tokens: form.tokens,
+            counter: form.counter.0,
             created_at: Timestamp::from_micros(form.created_at),
         }
     }

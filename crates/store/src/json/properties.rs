@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use loquat_domain::{
-    Event, EventKind, FunctionCall, FunctionCallOutput, ImageDetail, Item, ItemContent, ItemId,
-    ItemStart, ItemStatus, Message, Metadata, Part, Phase, RawJson, Reasoning, ReasoningEffort,
-    ResponseId, Role, Sampling, Settings, StreamKind, TextFormat, Timestamp, Tool, ToolChoice,
-    Truncation, Usage,
+    Compaction, CounterId, Event, EventKind, FunctionCall, FunctionCallOutput, ImageDetail, Item,
+    ItemContent, ItemId, ItemStart, ItemStatus, Message, Metadata, Part, Phase, RawJson, Reasoning,
+    ReasoningEffort, ResponseId, Role, Sampling, Settings, StreamKind, TextFormat, Timestamp, Tool,
+    ToolChoice, Truncation, Usage,
 };
 use proptest::{collection::vec, option, prelude::*};
 use uuid::Uuid;
@@ -51,6 +51,7 @@ fn content() -> impl Strategy<Value = ItemContent> {
         (text(), vec(text(), 0..3), option::of(text())).prop_map(|(text, summary, encrypted)| {
             ItemContent::Reasoning(Reasoning { text, summary, encrypted })
         }),
+        text().prop_map(|encrypted| ItemContent::Compaction(Compaction { encrypted })),
     ]
 }
 
@@ -223,14 +224,17 @@ fn item() -> impl Strategy<Value = Item> {
         ItemStatus::Completed,
         ItemStatus::Incomplete,
     ]);
-    let times = (any::<u32>(), any::<i64>());
+    let counter = prop::sample::select(vec!["estimate-1", "o200k-1"])
+        .prop_map(|id| CounterId::new(id).unwrap());
+    let times = (any::<u32>(), counter, any::<i64>());
     (id(), option::of(id()), content(), status, times).prop_map(
-        |(id, response, content, status, (tokens, micros))| Item {
+        |(id, response, content, status, (tokens, counter, micros))| Item {
             id: ItemId::from_uuid(id),
             response: response.map(ResponseId::from_uuid),
             content,
             status,
             tokens,
+            counter,
             created_at: Timestamp::from_micros(micros),
         },
     )

@@ -7,7 +7,7 @@ use loquat_domain::{
 };
 use loquat_store::{Archived, ConversationPatch, ConversationStore, Made, Once, StoreError};
 
-use super::{MemoryStore, StoreCall};
+use super::{MemoryStore, StoreCall, context::Edit};
 
 #[async_trait]
 impl ConversationStore for MemoryStore {
@@ -152,7 +152,11 @@ impl ConversationStore for MemoryStore {
         let mut tables = self.enter(StoreCall::DeleteItem).await?;
         let tenant = tables.of(&scope.tenant);
         tenant.check_unlocked(tenant.listed(&scope.user, conversation)?, self.clock.now())?;
-        tenant.item(conversation, item)?;
+        let position = tenant.item(conversation, item)?.stored.position;
+        let home = tenant.listed(&scope.user, conversation)?;
+        if tenant.branch(home.leaf).any(|row| row.stored.item.id == item) {
+            tenant.edit_context(conversation, Edit::At(position), self.clock.now());
+        }
         tenant.unlink(item);
         let row = tenant.listed_mut(&scope.user, conversation)?;
         row.conversation.updated_at = now;
@@ -198,6 +202,7 @@ impl ConversationStore for MemoryStore {
         let branch = branches.into_iter().find(|branch| branch.leaf == leaf);
         let branch = branch.ok_or(StoreError::NotFound)?;
         if !branch.active {
+            tenant.leave_branch(conversation, Some(leaf), self.clock.now());
             let row = tenant.listed_mut(&scope.user, conversation)?;
             row.leaf = Some(leaf);
             row.conversation.updated_at = now;

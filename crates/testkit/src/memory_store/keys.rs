@@ -62,18 +62,18 @@ impl Tenant {
     ) {
         let Some(once) = once else { return };
         let name = KeyName::of(user, &once);
-        self.forget(&name);
+        self.forget(&name, now);
         let Once { fingerprint, keep, .. } = once;
         let earlier = Earlier { fingerprint, made };
         self.keys.insert(name, KeyRow { earlier, expires_at: now.plus(keep) });
     }
 
     /// Forgets a key, and with it what was kept only to answer it again.
-    pub(super) fn forget(&mut self, name: &KeyName) {
+    pub(super) fn forget(&mut self, name: &KeyName, now: Timestamp) {
         let Some(row) = self.keys.remove(name) else { return };
         let hidden = self.turn_of_key(name, &row).filter(|turn| turn.hidden);
         if let Some(id) = hidden.map(|turn| turn.response.id) {
-            self.remove_response(id);
+            self.remove_response(id, now);
         }
     }
 }

@@ -8,7 +8,10 @@ use loquat_domain::{
 };
 use loquat_store::{CheckpointLog, StoreError};
 
-use super::keys::{KeyName, KeyRow};
+use super::{
+    context::{ContextRow, Edit},
+    keys::{KeyName, KeyRow},
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Tenant {
@@ -16,6 +19,8 @@ pub(super) struct Tenant {
     pub(super) items: HashMap<ItemId, ItemRow>,
     pub(super) responses: HashMap<ResponseId, ResponseRow>,
     pub(super) keys: HashMap<KeyName, KeyRow>,
+    /// How many tickets of jobs have been given out.
+    pub(super) tickets: i64,
 }
 
 #[derive(Debug)]
@@ -23,16 +28,20 @@ pub(super) struct ConversationRow {
     pub(super) user: UserId,
     pub(super) conversation: Conversation,
     pub(super) listed: bool,
-    /// End of the active branch; an implicit conversation has none.
+    /// End of the active branch of a listed conversation.
     pub(super) leaf: Option<ItemId>,
     /// The last turn that took the lock. It holds it while it runs and its lease lasts.
     pub(super) turn: Option<ResponseId>,
+    /// Once items have left the window.
+    pub(super) context: Option<ContextRow>,
 }
 
 #[derive(Debug)]
 pub(super) struct ItemRow {
     pub(super) conversation: ConversationId,
     pub(super) parent: Option<ItemId>,
+    /// True for an item that was the first to follow what it follows, up to the root.
+    pub(super) came_first: bool,
     pub(super) stored: StoredItem,
 }
 
@@ -121,7 +130,8 @@ impl Tenant {
             Entry::Occupied(_) => Err(StoreError::Conflict),
             Entry::Vacant(free) => {
                 let user = user.clone();
-                free.insert(ConversationRow { user, conversation, listed, leaf: None, turn: None });
+                let (leaf, turn, context) = (None, None, None);
+                free.insert(ConversationRow { user, conversation, listed, leaf, turn, context });
                 Ok(())
             }
         }
@@ -215,10 +225,18 @@ impl Tenant {
         items: Vec<Item>,
     ) -> Option<ItemId> {
         for item in items {
-            let before = parent.and_then(|id| self.items.get(&id)).map(|row| row.stored.position);
+            let before = parent.and_then(|id| self.items.get(&id));
+            let follows_first = before.is_none_or(|row| row.came_first);
+            let before = before.map(|row| row.stored.position);
+            let came_first = follows_first
+                && !self.items.values().any(|row| {
+                    row.conversation == conversation
+                        && row.came_first
+                        && Some(row.stored.position) > before
+                });
             let stored = StoredItem { position: before.map_or(0, |position| position + 1), item };
             let id = stored.item.id;
-            self.items.insert(id, ItemRow { conversation, parent, stored });
+            self.items.insert(id, ItemRow { conversation, parent, came_first, stored });
             parent = Some(id);
         }
         parent
@@ -252,7 +270,7 @@ impl Tenant {
     /// Takes a response away. An implicit conversation goes with its last one; until then the items
     /// at the end of the response's branch do, up to the first that another item follows or another
     /// response ends at.
-    pub(super) fn remove_response(&mut self, id: ResponseId) {
+    pub(super) fn remove_response(&mut self, id: ResponseId, now: Timestamp) {
         let Some(gone) = self.responses.remove(&id) else { return };
         let Some(home) = self.conversations.get_mut(&gone.conversation) else { return };
         if home.turn == Some(id) {
@@ -265,8 +283,16 @@ impl Tenant {
             return self.remove_conversation(gone.conversation);
         }
         let mut end = gone.leaf;
+        let mut first_off = None;
         while let Some(id) = end.filter(|id| !self.is_continued(*id)) {
-            end = self.items.remove(&id).and_then(|row| row.parent);
+            let row = self.items.remove(&id);
+            if let Some(row) = row.as_ref().filter(|row| row.came_first) {
+                first_off = Some(row.stored.position);
+            }
+            end = row.and_then(|row| row.parent);
+        }
+        if let Some(position) = first_off {
+            self.edit_context(gone.conversation, Edit::Beyond(position - 1), now);
         }
     }
 

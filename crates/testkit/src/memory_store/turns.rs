@@ -3,15 +3,19 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
-use loquat_domain::{Response, ResponseId, Scope, Status, Timestamp};
+use loquat_domain::{
+    ConversationId, ItemId, Response, ResponseId, Scope, Status, StoredItem, Timestamp,
+};
 use loquat_store::{
     BeginTurn, Checkpoint, Earlier, EventLog, FinishTurn, Head, History, HistoryStart, Interrupted,
-    Interruption, LogEnd, Made, Once, Place, StoreError, StoredResponse, TurnHome, TurnStore,
+    Interruption, LogEnd, Made, Once, Place, Reach, StoreError, StoredResponse, TurnHome,
+    TurnStore,
 };
 
 use super::{
     MemoryStore, StoreCall,
-    tenant::{ResponseRow, Tenant, TurnEnd},
+    context::ContextRow,
+    tenant::{ConversationRow, ResponseRow, Tenant, TurnEnd},
 };
 
 #[async_trait]
@@ -20,11 +24,15 @@ impl TurnStore for MemoryStore {
         &self,
         scope: &Scope,
         start: HistoryStart,
-        token_budget: u64,
+        reach: Reach,
     ) -> Result<History, StoreError> {
         let mut tables = self.enter(StoreCall::History).await?;
         let tenant = tables.of(&scope.tenant);
         let head = tenant.head(scope, start, self.clock.now())?;
+        let home = tenant.conversation(&scope.user, head.conversation)?;
+        let end = head.leaf.and_then(|leaf| tenant.items.get(&leaf)).map(|row| row.stored.position);
+        let anchor = home.context.as_ref().and_then(ContextRow::anchor);
+        let stop = anchor.filter(|anchor| reach.anchored && end >= Some(*anchor));
         let mut items = Vec::new();
         let mut tokens = 0;
         let mut next = head.leaf;
@@ -32,18 +40,30 @@ impl TurnStore for MemoryStore {
             items.push(row.stored.clone());
             tokens += u64::from(row.stored.item.tokens);
             next = row.parent;
-            if tokens >= token_budget {
+            if tokens >= reach.tokens || stop.is_some_and(|stop| row.stored.position <= stop) {
                 break;
             }
         }
-        Ok(History { head, items, reached_root: next.is_none() })
+        let oldest = items.last().map(|stored: &StoredItem| stored.position);
+        let oldest = oldest.filter(|_| head.active && next.is_some());
+        let on_line = end.filter(|_| head.active);
+        let context = home.context.as_ref();
+        let searched = context.filter(|_| reach.segments);
+        Ok(History {
+            lead: oldest.map_or(Vec::new(), |it| tenant.lead(head.conversation, home, it)),
+            context: context.map(|context| context.kept(on_line)),
+            segments: searched.map_or(Vec::new(), |context| context.segments_before(on_line)),
+            reached_root: next.is_none(),
+            head,
+            items,
+        })
     }
 
     async fn begin_turn(&self, scope: &Scope, turn: BeginTurn) -> Result<(), StoreError> {
         let mut tables = self.enter(StoreCall::BeginTurn).await?;
         let now = self.clock.now();
         let tenant = tables.of(&scope.tenant);
-        let BeginTurn { response, hidden, home, input, receipt, lease, once } = turn;
+        let BeginTurn { response, hidden, home, input, receipt, context, lease, once } = turn;
         tenant.check_not_done(&scope.user, once.as_ref(), now)?;
         let parent = match &home {
             TurnHome::New { .. } => None,
@@ -61,6 +81,11 @@ impl TurnStore for MemoryStore {
                 parent
             }
         };
+        let existing = match &home {
+            TurnHome::New { .. } => None,
+            TurnHome::Existing { id, .. } => Some(*id),
+        };
+        tenant.check_version(existing, context.as_ref())?;
         tenant.check_new(&input)?;
         if tenant.responses.contains_key(&response.id) {
             return Err(StoreError::Conflict);
@@ -73,12 +98,17 @@ impl TurnStore for MemoryStore {
                 id
             }
         };
+        let home = tenant.conversations.get(&conversation);
+        if home.is_some_and(|home| home.listed && home.leaf != parent) {
+            tenant.leave_branch(conversation, parent, now);
+        }
         let leaf = tenant.attach(conversation, parent, input);
         if let Some(row) = tenant.conversations.get_mut(&conversation).filter(|row| row.listed) {
             row.leaf = leaf;
             row.turn = Some(response.id);
             row.conversation.updated_at = row.conversation.updated_at.max(response.created_at);
         }
+        tenant.change_context(conversation, context, now);
         let row = ResponseRow {
             user: scope.user.clone(),
             conversation,
@@ -142,6 +172,7 @@ impl TurnStore for MemoryStore {
         let (conversation, input_end) = (row.conversation, row.leaf);
         let output = turn.output.iter().map(|item| item.id).collect();
         let leaf = tenant.attach(conversation, input_end, turn.output);
+        tenant.update_context(conversation, turn.context_state);
         if let Some(row) = tenant.conversations.get_mut(&conversation).filter(|row| row.listed) {
             if row.leaf == input_end {
                 row.leaf = leaf;
@@ -217,19 +248,25 @@ impl TurnStore for MemoryStore {
         let mut tables = self.enter(StoreCall::DeleteResponse).await?;
         let tenant = tables.of(&scope.tenant);
         tenant.known_response(&scope.user, id)?;
-        tenant.remove_response(id);
+        tenant.remove_response(id, self.clock.now());
         Ok(())
     }
 }
 
 impl Tenant {
+    /// True when an item is on the active branch, or is none.
+    fn is_active(&self, id: ConversationId, home: &ConversationRow, leaf: Option<ItemId>) -> bool {
+        let is_leaf = |leaf| self.active(id, home).iter().any(|row| row.stored.item.id == leaf);
+        leaf.is_none_or(is_leaf)
+    }
+
     /// Where a history ends.
     fn head(&self, scope: &Scope, start: HistoryStart, now: Timestamp) -> Result<Head, StoreError> {
         match start {
             HistoryStart::Conversation(id) => {
                 let row = self.listed(&scope.user, id)?;
                 let running = self.turn(row).is_some_and(|turn| turn.leaf == row.leaf);
-                Ok(Head { conversation: id, listed: true, leaf: row.leaf, running })
+                Ok(Head { conversation: id, listed: true, leaf: row.leaf, running, active: true })
             }
             HistoryStart::Item(id, leaf) => {
                 let row = self.listed(&scope.user, id)?;
@@ -238,7 +275,8 @@ impl Tenant {
                 }
                 let running =
                     self.turn(row).is_some_and(|turn| turn.leaf == leaf || turn.lease_until > now);
-                Ok(Head { conversation: id, listed: true, leaf, running })
+                let active = self.is_active(id, row, leaf);
+                Ok(Head { conversation: id, listed: true, leaf, running, active })
             }
             HistoryStart::Response(id) => {
                 let row = self.known_response(&scope.user, id)?;
@@ -248,6 +286,7 @@ impl Tenant {
                     listed: conversation.listed,
                     leaf: row.leaf,
                     running: row.is_running(),
+                    active: self.is_active(row.conversation, conversation, row.leaf),
                 })
             }
         }

@@ -63,7 +63,7 @@ impl Tenant {
         let expired: Vec<KeyName> =
             expired.zip(1..=limit).map(|((name, _), _)| name.clone()).collect();
         for name in &expired {
-            self.forget(name);
+            self.forget(name, now);
         }
         u32::try_from(expired.len()).unwrap_or(limit)
     }

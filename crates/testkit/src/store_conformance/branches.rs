@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loquat_domain::{Branch, ConversationId, FunctionCall, ItemContent, ItemId, ItemKind, Order};
-use loquat_store::{HistoryStart, Place, StoreError};
+use loquat_store::{HistoryStart, Place, Reach, StoreError};
 
 use super::{
     Store,
@@ -449,7 +449,7 @@ pub async fn a_history_can_end_at_any_item(store: &dyn Store) {
         assert_eq!((head.conversation, head.listed), (id, true));
         assert_eq!((head.leaf, head.running), (item, false));
     }
-    let newest = store.history(&ada.scope, at(Some(items[2])), 1).await.unwrap();
+    let newest = store.history(&ada.scope, at(Some(items[2])), Reach::tokens(1)).await.unwrap();
     assert_eq!((newest.items.len(), newest.reached_root), (1, false));
 
     let (_, elsewhere) = ada.conversation_of(&["x"]).await;
@@ -461,7 +461,7 @@ pub async fn a_history_can_end_at_any_item(store: &dyn Store) {
         HistoryStart::Item(home, Some(hidden.input[0].id)),
         HistoryStart::Item(home, None),
     ] {
-        let read = store.history(&ada.scope, start, 10).await;
+        let read = store.history(&ada.scope, start, Reach::tokens(10)).await;
         assert!(matches!(read, Err(StoreError::NotFound)), "{start:?}: {read:?}");
     }
 }

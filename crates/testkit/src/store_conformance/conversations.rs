@@ -1,7 +1,7 @@
 //! One conversation: how it is made, changed and kept apart.
 
 use loquat_domain::{Conversation, Metadata, Order, Title};
-use loquat_store::{Archived, ConversationPatch, HistoryStart, Place, StoreError, TurnHome};
+use loquat_store::{Archived, ConversationPatch, HistoryStart, Place, Reach, StoreError, TurnHome};
 
 use super::{
     Store,
@@ -104,7 +104,7 @@ pub async fn an_implicit_conversation_does_not_exist_for_people(store: &dyn Stor
         outcome(&ada.append(id, vec![message("x")]).await),
         outcome(&ada.delete_item(id, item).await),
         outcome(&store.delete_conversation(scope, id).await),
-        outcome(&store.history(scope, HistoryStart::Conversation(id), 10).await),
+        outcome(&store.history(scope, HistoryStart::Conversation(id), Reach::tokens(10)).await),
     ];
     assert_eq!(seen, [(); 8].map(|()| outcome::<()>(&Err(StoreError::NotFound))));
     assert_eq!(ada.list().await, []);

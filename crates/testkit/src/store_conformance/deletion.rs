@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loquat_domain::{Conversation, Item, Response, Status};
-use loquat_store::{HistoryStart, Place, StoreError, TurnHome};
+use loquat_store::{HistoryStart, Place, Reach, StoreError, TurnHome};
 
 use super::{
     Store,
@@ -29,7 +29,7 @@ pub async fn deleting_a_conversation_deletes_everything_below_it(store: &dyn Sto
     for response in [&first.response, &second.response] {
         assert_eq!(outcome(&ada.response(response.id).await), not_found);
         let start = HistoryStart::Response(response.id);
-        assert_eq!(outcome(&store.history(&ada.scope, start, 10).await), not_found);
+        assert_eq!(outcome(&store.history(&ada.scope, start, Reach::tokens(10)).await), not_found);
     }
     assert_eq!(ada.list().await, [kept]);
     assert_eq!(ada.texts(kept).await, ["other"]);

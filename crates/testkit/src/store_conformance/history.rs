@@ -1,7 +1,7 @@
 //! What a turn reads of a branch.
 
 use loquat_domain::Item;
-use loquat_store::{Head, HistoryStart, Place, StoreError};
+use loquat_store::{Head, HistoryStart, Place, Reach, StoreError};
 
 use super::{
     Store,
@@ -32,7 +32,7 @@ pub async fn a_history_stops_at_the_token_budget(store: &dyn Store) {
         for start in
             [HistoryStart::Conversation(made.id), HistoryStart::Response(begun.response.id)]
         {
-            let history = store.history(&ada.scope, start, budget).await.unwrap();
+            let history = store.history(&ada.scope, start, Reach::tokens(budget)).await.unwrap();
             let read: String = history.items.iter().map(|stored| text(&stored.item)).collect();
             assert_eq!((read.as_str(), history.reached_root), (expected, whole), "{budget}");
         }
@@ -59,7 +59,7 @@ pub async fn a_history_adds_up_the_largest_counts(store: &dyn Store) {
     let start = HistoryStart::Conversation(made.id);
     let two = 2 * u64::from(u32::MAX);
     for (budget, expected) in [(two, 2), (two + 1, 3)] {
-        let history = store.history(&ada.scope, start, budget).await.unwrap();
+        let history = store.history(&ada.scope, start, Reach::tokens(budget)).await.unwrap();
         assert_eq!(history.items.len(), expected);
     }
     assert_eq!(ada.history(start).await.items[0].item.tokens, u32::MAX);
@@ -69,9 +69,11 @@ pub async fn a_history_adds_up_the_largest_counts(store: &dyn Store) {
 pub async fn an_empty_conversation_has_an_empty_history(store: &dyn Store) {
     let ada = Person::owner(store);
     let (id, _) = ada.conversation_of(&[]).await;
-    let history = store.history(&ada.scope, HistoryStart::Conversation(id), 0).await.unwrap();
+    let history =
+        store.history(&ada.scope, HistoryStart::Conversation(id), Reach::tokens(0)).await.unwrap();
     assert_eq!((history.items, history.reached_root), (vec![], true));
-    let head = Head { conversation: id, listed: true, leaf: None, running: false };
+    let (listed, leaf, running, active) = (true, None, false, true);
+    let head = Head { conversation: id, listed, leaf, running, active };
     assert_eq!(history.head, head);
 }
 
@@ -83,7 +85,7 @@ pub async fn a_history_of_a_long_conversation_reads_only_what_fits(store: &dyn S
     let (id, _) = ada.conversation_of(&texts).await;
     let start = HistoryStart::Conversation(id);
     for (budget, expected) in [(45, 5), (1_000, 100), (4_990, 499), (4_991, 500)] {
-        let history = store.history(&ada.scope, start, budget).await.unwrap();
+        let history = store.history(&ada.scope, start, Reach::tokens(budget)).await.unwrap();
         let read: Vec<&str> = history.items.iter().map(|stored| text(&stored.item)).collect();
         let newest: Vec<&str> = texts.iter().rev().take(expected).copied().collect();
         assert_eq!(read, newest, "budget {budget}");
@@ -112,7 +114,8 @@ pub async fn a_head_says_where_it_is_and_whether_a_turn_runs(store: &dyn Store) 
     let ada = Person::owner(store);
     let (id, items) = ada.conversation_of(&["a"]).await;
     let of_conversation = HistoryStart::Conversation(id);
-    let head = Head { conversation: id, listed: true, leaf: Some(items[0].id), running: false };
+    let (listed, leaf, running, active) = (true, Some(items[0].id), false, true);
+    let head = Head { conversation: id, listed, leaf, running, active };
     assert_eq!(ada.history(of_conversation).await.head, head);
 
     let begun = ada.turn(id, "b").await;
@@ -139,7 +142,7 @@ pub async fn an_unknown_start_has_no_history(store: &dyn Store) {
     for start in
         [HistoryStart::Conversation(conversation_id()), HistoryStart::Response(response_id())]
     {
-        let read = store.history(&ada.scope, start, 10).await;
+        let read = store.history(&ada.scope, start, Reach::tokens(10)).await;
         assert!(matches!(read, Err(StoreError::NotFound)), "{read:?}");
     }
 }

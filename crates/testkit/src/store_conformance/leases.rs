@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use loquat_domain::{
-    Event, EventKind, FunctionCall, Item, ItemContent, ItemStart, ItemStatus, Message, Part,
-    Reasoning, Response, ResponseId, Role, Status, StreamKind,
+    CounterId, Event, EventKind, FunctionCall, Item, ItemContent, ItemStart, ItemStatus, Message,
+    Part, Reasoning, Response, ResponseId, Role, Status, StreamKind,
 };
 use loquat_store::{FinishTurn, HistoryStart, Place, StaleTurn, StoreError, TurnHome, json};
 
@@ -251,6 +251,7 @@ fn every_kind_of_event(response: &Response) -> Vec<Event> {
         content,
         status: ItemStatus::Incomplete,
         tokens: 3,
+        counter: CounterId::ESTIMATE,
         created_at: moment(11),
     };
     let thought = Reasoning { text: "hm\u{2028}".to_owned(), ..Reasoning::default() };

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use loquat_domain::{Fingerprint, Scope};
-use loquat_store::{BeginTurn, Earlier, HistoryStart, Made, Once, Place, StoreError, TurnHome};
+use loquat_store::{
+    BeginTurn, Earlier, HistoryStart, Made, Once, Place, Reach, StoreError, TurnHome,
+};
 
 use super::{
     Store,
@@ -387,7 +389,7 @@ pub async fn a_hidden_response_is_read_and_not_found(store: &dyn Store) {
         let log = store.events(&ada.scope, id, 0, 10).await.unwrap();
         assert_eq!(log.end.is_none(), is_running);
 
-        let read = store.history(&ada.scope, HistoryStart::Response(id), 10).await;
+        let read = store.history(&ada.scope, HistoryStart::Response(id), Reach::tokens(10)).await;
         assert!(matches!(read, Err(StoreError::NotFound)), "{read:?}");
         let stopped = store.request_stop(&ada.scope, id).await;
         assert!(matches!(stopped, Err(StoreError::NotFound)), "{stopped:?}");

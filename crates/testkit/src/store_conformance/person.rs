@@ -7,7 +7,7 @@ use loquat_domain::{
     ResponseId, Scope, Status, StoredItem,
 };
 use loquat_store::{
-    Archived, BeginTurn, EventLog, History, HistoryStart, Place, StoreError, StoredResponse,
+    Archived, BeginTurn, EventLog, History, HistoryStart, Place, Reach, StoreError, StoredResponse,
     TurnHome,
 };
 
@@ -106,7 +106,7 @@ impl<'a> Person<'a> {
 
     /// A whole branch.
     pub(super) async fn history(&self, start: HistoryStart) -> History {
-        self.store.history(&self.scope, start, u64::MAX).await.unwrap()
+        self.store.history(&self.scope, start, Reach::tokens(u64::MAX)).await.unwrap()
     }
 
     /// The texts of a whole branch, oldest first.
@@ -272,6 +272,7 @@ pub(super) fn beginning(response: &Response, home: TurnHome, input: Vec<Item>) -
         home,
         input,
         receipt: receipt(),
+        context: None,
         lease: HOUR,
         once: None,
     }

@@ -1,7 +1,7 @@
 //! Responses, and the chains that they form.
 
 use loquat_domain::{RawJson, Response};
-use loquat_store::{BeginTurn, HistoryStart, StoreError, TurnHome};
+use loquat_store::{BeginTurn, HistoryStart, Reach, StoreError, TurnHome};
 
 use super::{
     Store,
@@ -62,6 +62,7 @@ pub async fn a_receipt_comes_back_byte_for_byte(store: &dyn Store) {
         home: TurnHome::New { conversation: conversation(10), listed: false },
         input: vec![message("a")],
         receipt: receipt.clone(),
+        context: None,
         lease: HOUR,
         once: None,
     };
@@ -81,7 +82,7 @@ pub async fn a_deleted_response_leaves_its_items_in_a_listed_conversation(store:
     assert_eq!(ada.texts(id).await, ["a", "b", "c"]);
     let read = ada.response(done.response.id).await;
     assert!(matches!(read, Err(StoreError::NotFound)), "{read:?}");
-    let read = store.history(&ada.scope, start(&done), 10).await;
+    let read = store.history(&ada.scope, start(&done), Reach::tokens(10)).await;
     assert!(matches!(read, Err(StoreError::NotFound)), "{read:?}");
     let next = ada.turn(id, "d").await;
     ada.finish(next, "e").await;

@@ -2,7 +2,7 @@
 
 use loquat_domain::{Metadata, Order, Status, Title};
 use loquat_store::{
-    Archived, Checkpoint, ConversationPatch, HistoryStart, Interrupted, Interruption, Place,
+    Archived, Checkpoint, ConversationPatch, HistoryStart, Interrupted, Interruption, Place, Reach,
     StoreError, TurnHome,
 };
 
@@ -61,10 +61,20 @@ pub async fn a_turn_does_not_exist_for_a_stranger(store: &dyn Store) {
         {
             let of_conversation = HistoryStart::Conversation(id);
             seen.push([
-                outcome(&store.history(scope, of_conversation, 100).await),
-                outcome(&store.history(scope, HistoryStart::Item(id, Some(item)), 100).await),
-                outcome(&store.history(scope, HistoryStart::Item(id, None), 100).await),
-                outcome(&store.history(scope, HistoryStart::Response(response.id), 100).await),
+                outcome(&store.history(scope, of_conversation, Reach::tokens(100)).await),
+                outcome(
+                    &store
+                        .history(scope, HistoryStart::Item(id, Some(item)), Reach::tokens(100))
+                        .await,
+                ),
+                outcome(
+                    &store.history(scope, HistoryStart::Item(id, None), Reach::tokens(100)).await,
+                ),
+                outcome(
+                    &store
+                        .history(scope, HistoryStart::Response(response.id), Reach::tokens(100))
+                        .await,
+                ),
                 outcome(&stranger.try_turn(id, Place::Leaf(Some(item)), &["x"], HOUR).await),
                 outcome(&stranger.try_turn(id, Place::After(Some(item)), &["x"], HOUR).await),
                 outcome(&stranger.try_turn(id, Place::After(None), &["x"], HOUR).await),
@@ -95,7 +105,7 @@ pub async fn an_implicit_conversation_does_not_exist_for_a_stranger(store: &dyn 
         let response = in_progress(None, 20);
         let begun = stranger.begin(&response, home, messages(&["x"]), HOUR).await;
         assert!(matches!(begun, Err(StoreError::NotFound)), "{begun:?}");
-        let read = store.history(&stranger.scope, start, 100).await;
+        let read = store.history(&stranger.scope, start, Reach::tokens(100)).await;
         assert!(matches!(read, Err(StoreError::NotFound)), "{read:?}");
         let deleted = stranger.delete_response(done.response.id).await;
         assert!(matches!(deleted, Err(StoreError::NotFound)), "{deleted:?}");

@@ -3,10 +3,10 @@
 use std::{sync::LazyLock, time::Duration};
 
 use loquat_domain::{
-    Conversation, ConversationId, Event, EventKind, Fingerprint, IdempotencyKey, Item, ItemContent,
-    ItemId, ItemStart, ItemStatus, Message, Metadata, Order, PageLimit, PageRequest, Part, RawJson,
-    Response, ResponseId, Role, Scope, Settings, Status, StreamKind, TenantId, Timestamp, Usage,
-    UserId,
+    Conversation, ConversationId, CounterId, Event, EventKind, Fingerprint, IdempotencyKey, Item,
+    ItemContent, ItemId, ItemStart, ItemStatus, Message, Metadata, Order, PageLimit, PageRequest,
+    Part, RawJson, Response, ResponseId, Role, Scope, Settings, Status, StreamKind, TenantId,
+    Timestamp, Usage, UserId,
 };
 use loquat_store::{Checkpoint, CheckpointLog, FinishTurn, Once, json};
 
@@ -57,6 +57,7 @@ pub(super) fn message(text: &str) -> Item {
         content: ItemContent::Message(Message::text(Role::User, text)),
         status: ItemStatus::Completed,
         tokens: 10,
+        counter: CounterId::ESTIMATE,
         created_at: moment(0),
     }
 }
@@ -125,6 +126,7 @@ pub(super) fn end(response: Response, output: Vec<Item>) -> FinishTurn {
         log: vec![],
         keep_log: Duration::ZERO,
         only_if_stale: false,
+        context_state: None,
     }
 }
 

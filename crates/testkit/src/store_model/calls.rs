@@ -3,13 +3,13 @@
 use std::{collections::HashMap, time::Duration};
 
 use loquat_domain::{
-    Conversation, ConversationId, Event, EventKind, Fingerprint, IdempotencyKey, Item, ItemContent,
-    ItemId, ItemStatus, Message, Metadata, Order, PageLimit, PageRequest, RawJson, Response,
-    ResponseId, Role, Scope, Settings, Status, TenantId, Timestamp, UserId,
+    Conversation, ConversationId, CounterId, Event, EventKind, Fingerprint, IdempotencyKey, Item,
+    ItemContent, ItemId, ItemStatus, Message, Metadata, Order, PageLimit, PageRequest, RawJson,
+    Response, ResponseId, Role, Scope, Settings, Status, TenantId, Timestamp, UserId,
 };
 use loquat_store::{
     BeginTurn, Checkpoint, CheckpointLog, ConversationPatch, ConversationStore as _, Earlier,
-    FinishTurn, HistoryStart, Once, Place, StoreError, TurnHome, TurnStore as _, json,
+    FinishTurn, HistoryStart, Once, Place, Reach, StoreError, TurnHome, TurnStore as _, json,
 };
 use uuid::Uuid;
 
@@ -233,6 +233,7 @@ impl Player {
                         log,
                         keep_log,
                         only_if_stale,
+                        context_state: None,
                     },
                 )
             }
@@ -305,7 +306,7 @@ impl Player {
         witness: &MemoryStore,
     ) -> ItemId {
         let start = HistoryStart::Conversation(home);
-        let active = witness.history(scope, start, u64::MAX).await;
+        let active = witness.history(scope, start, Reach::tokens(u64::MAX)).await;
         let active: Vec<_> = active
             .map(|history| history.items.iter().map(|stored| stored.item.id).collect())
             .unwrap_or_default();
@@ -331,13 +332,16 @@ impl Player {
             content: ItemContent::Message(Message::text(Role::User, format!("{:?}", self.steps))),
             status: ItemStatus::Completed,
             tokens: 10,
+            counter: CounterId::ESTIMATE,
             created_at: self.now(),
         };
         ids.into_iter().map(item).collect()
     }
 
     async fn start(&self, scope: &Scope, start: Start, witness: &MemoryStore) -> TurnHome {
-        let head = async |start| witness.history(scope, start, 0).await.ok().map(|read| read.head);
+        let head = async |start| {
+            witness.history(scope, start, Reach::tokens(0)).await.ok().map(|read| read.head)
+        };
         let (id, place) = match start {
             Start::New { home, listed } => {
                 return TurnHome::New { conversation: self.conversation(home), listed };
@@ -395,6 +399,7 @@ impl Player {
             hidden: manner.hidden && key.is_some(),
             home,
             receipt: RawJson::from_checked("{}"),
+            context: None,
             lease: time(manner.alive),
             once: once(key, "begin"),
         }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use loquat_domain::{ConversationId, Order, PageLimit, PageRequest, ResponseId, Scope};
-use loquat_store::{Archived, HistoryStart, StoreError};
+use loquat_store::{Archived, HistoryStart, Reach, StoreError};
 
 use super::calls::{PlaceOfCall, Player};
 use crate::store_conformance::Store;
@@ -60,7 +60,8 @@ async fn conversation(
     let seen = store.conversation(scope, id).await;
     let is_there = seen.is_ok();
     lines.push(line("conversation", &seen));
-    let history = store.history(scope, HistoryStart::Conversation(id), u64::MAX).await;
+    let history =
+        store.history(scope, HistoryStart::Conversation(id), Reach::tokens(u64::MAX)).await;
     lines.push(line("history", &history));
     // Elsewhere it is the same answer once more.
     if !is_there {
@@ -83,7 +84,7 @@ async fn conversation(
         lines.push(line("branches", &branches));
         for branch in branches.into_iter().flat_map(|page| page.entries) {
             let start = HistoryStart::Item(id, Some(branch.leaf));
-            lines.push(line("branch", &store.history(scope, start, u64::MAX).await));
+            lines.push(line("branch", &store.history(scope, start, Reach::tokens(u64::MAX)).await));
         }
     }
 }
@@ -95,7 +96,7 @@ async fn response(store: &dyn Store, scope: &Scope, id: ResponseId, lines: &mut 
     if !is_there {
         return;
     }
-    let history = store.history(scope, HistoryStart::Response(id), u64::MAX).await;
+    let history = store.history(scope, HistoryStart::Response(id), Reach::tokens(u64::MAX)).await;
     lines.push(line("chain", &history));
     let mut from = 0;
     for _ in 0..MOST_PAGES {

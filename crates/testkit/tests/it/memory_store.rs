@@ -54,6 +54,7 @@ fn turn(clock: &FakeClock, ids: &FakeIds) -> BeginTurn {
         home: TurnHome::New { conversation: conversation(clock, ids), listed: false },
         input: vec![],
         receipt: RawJson::from_checked("{}"),
+        context: None,
         lease: Duration::from_secs(30),
         once: None,
     }
@@ -88,7 +89,9 @@ async fn keys_and_events_are_kept_until_the_clock_says_so() {
     let log = vec![CheckpointLog { first: 0, last: 0, events: json::encode_events([]) }];
     let keep_log = Duration::from_secs(20);
     let (output, last_sequence, only_if_stale) = (vec![], 1, false);
-    let end = FinishTurn { response, output, last_sequence, log, keep_log, only_if_stale };
+    let context_state = None;
+    let end =
+        FinishTurn { response, output, last_sequence, log, keep_log, only_if_stale, context_state };
     store.finish_turn(&scope(), end).await.unwrap();
 
     for (seconds, has_key, has_events, forgotten) in

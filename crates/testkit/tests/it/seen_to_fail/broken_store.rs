@@ -15,7 +15,7 @@ use loquat_domain::{
 use loquat_store::{
     Archived, BeginTurn, Checkpoint, CheckpointLog, ConversationPatch, ConversationStore, Earlier,
     EventLog, FinishTurn, Head, History, HistoryStart, Interrupted, Interruption, Once, Place,
-    StaleTurn, StoreError, StoredResponse, TurnHome, TurnStore, Upkeep,
+    Reach, StaleTurn, StoreError, StoredResponse, TurnHome, TurnStore, Upkeep,
 };
 use loquat_testkit::MemoryStore;
 
@@ -233,7 +233,8 @@ impl BrokenStore {
         mut result: Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         if let (KeysComeLast, Err(StoreError::Done(_)), Some(home)) = (self.fault, &result, home) {
-            match self.inner.history(scope, HistoryStart::Item(home, None), 0).await {
+            match self.inner.history(scope, HistoryStart::Item(home, None), Reach::tokens(0)).await
+            {
                 Ok(history) if history.head.running => return Err(StoreError::Locked),
                 Ok(_) => {}
                 Err(error) => return Err(error),
@@ -265,7 +266,7 @@ impl BrokenStore {
 
     async fn leaf(&self, scope: &Scope, id: ConversationId) -> Option<Option<ItemId>> {
         let start = HistoryStart::Conversation(id);
-        Some(self.inner.history(scope, start, 0).await.ok()?.head.leaf)
+        Some(self.inner.history(scope, start, Reach::tokens(0)).await.ok()?.head.leaf)
     }
 
     fn stored(&self, mut stored: StoredItem) -> StoredItem {
@@ -506,25 +507,33 @@ impl TurnStore for BrokenStore {
         &self,
         scope: &Scope,
         mut start: HistoryStart,
-        token_budget: u64,
+        reach: Reach,
     ) -> Result<History, StoreError> {
         let scope = &self.scope(scope);
-        let token_budget = match self.fault {
+        let tokens = match self.fault {
             IgnoresBudgets => u64::MAX,
-            NarrowsBudgets => token_budget & u64::from(u32::MAX),
-            _ => token_budget,
+            NarrowsBudgets => reach.tokens & u64::from(u32::MAX),
+            _ => reach.tokens,
         };
+        let reach = Reach { tokens, ..reach };
         if self.has(HistoriesEndAtTheActiveLeaf) {
-            let head = self.inner.history(scope, start, 0).await?.head;
+            let head = self.inner.history(scope, start, Reach::tokens(0)).await?.head;
             if head.listed {
                 start = HistoryStart::Conversation(head.conversation);
             }
         }
-        let mut history = match self.inner.history(scope, start, token_budget).await {
+        let mut history = match self.inner.history(scope, start, reach).await {
             Err(StoreError::NotFound) if self.has(FindsNothingEmpty) => {
                 let conversation = ConversationId::from_uuid(uuid::Uuid::nil());
-                let head = Head { conversation, listed: true, leaf: None, running: false };
-                History { head, items: vec![], reached_root: true }
+                let (listed, leaf, running, active) = (true, None, false, true);
+                History {
+                    head: Head { conversation, listed, leaf, running, active },
+                    items: vec![],
+                    reached_root: true,
+                    lead: vec![],
+                    context: None,
+                    segments: vec![],
+                }
             }
             history => history?,
         };
@@ -625,7 +634,11 @@ impl TurnStore for BrokenStore {
             ForgetsLogsAtOnce => turn.keep_log = Duration::ZERO,
             KeepsLogsForAnHour => turn.keep_log = HOUR,
             DropsLateAnswers => {
-                let head = self.inner.history(scope, HistoryStart::Response(id), 0).await?.head;
+                let head = self
+                    .inner
+                    .history(scope, HistoryStart::Response(id), Reach::tokens(0))
+                    .await?
+                    .head;
                 let leaf = self.leaf(scope, head.conversation).await;
                 if leaf.is_some_and(|leaf| leaf != head.leaf) {
                     turn.output.clear();
@@ -652,7 +665,8 @@ impl TurnStore for BrokenStore {
                 response.status = Status::InProgress;
             }
             ShowsInputAsOutput => {
-                let history = self.inner.history(scope, HistoryStart::Response(id), u64::MAX);
+                let history =
+                    self.inner.history(scope, HistoryStart::Response(id), Reach::tokens(u64::MAX));
                 let items = history.await?.items.into_iter().map(|stored| stored.item);
                 stored.output = items.collect();
             }
@@ -700,7 +714,8 @@ impl TurnStore for BrokenStore {
         }
         if self.has(DeletesWholeChains) {
             let home = async |id| {
-                let history = self.inner.history(scope, HistoryStart::Response(id), 0).await;
+                let history =
+                    self.inner.history(scope, HistoryStart::Response(id), Reach::tokens(0)).await;
                 history.ok().map(|history| history.head.conversation)
             };
             let (here, responses) = (home(id).await, self.seen().responses.clone());
