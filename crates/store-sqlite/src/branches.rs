@@ -13,6 +13,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) from_position: i64,
     /// The walk ends with the item that brings the sum of tokens to this, or beyond.
     pub(crate) tokens: i64,
+    /// The walk ends with the first item that is here or before, unless it begins before.
+    pub(crate) anchor: Option<i64>,
 }
 
 /// The columns of an [`ItemRow`].
@@ -20,20 +22,25 @@ type ItemColumns = SqlTypeOf<<ItemRow as Selectable<Sqlite>>::SelectExpression>;
 
 impl Walk<'_> {
     pub(crate) fn load(self, conn: &mut SqliteConnection) -> Outcome<Vec<ItemRow>> {
-        let Self { tenant, end, from_position, tokens } = self;
-        let walk = Statement::<6, ItemColumns>::new(
-            "WITH RECURSIVE branch (rid, parent, total) AS (
-                SELECT rid, parent, tokens FROM items
+        let Self { tenant, end, from_position, tokens, anchor } = self;
+        let walk = Statement::<8, ItemColumns>::new(
+            "WITH RECURSIVE branch (rid, parent, total, position, stop) AS (
+                SELECT rid, parent, tokens, position, CASE WHEN position >= ? THEN ? END
+                FROM items
                 WHERE tenant = ? AND id = ? AND position >= ?
                 UNION ALL
-                SELECT items.rid, items.parent, branch.total + items.tokens
+                SELECT items.rid, items.parent, branch.total + items.tokens, items.position,
+                    branch.stop
                 FROM branch CROSS JOIN items ON items.tenant = ? AND items.id = branch.parent
                 WHERE items.position >= ? AND branch.total < ?
+                    AND (branch.stop IS NULL OR branch.position > branch.stop)
             )
             SELECT items.id, items.parent, items.position, items.response, items.content,
-                items.status, items.tokens, items.created_at
+                items.status, items.tokens, items.created_at, items.counter, items.active
             FROM branch CROSS JOIN items ON items.rid = branch.rid",
             [
+                anchor.into(),
+                anchor.into(),
                 tenant.into(),
                 end.into(),
                 from_position.into(),
@@ -50,16 +57,16 @@ impl Walk<'_> {
 }
 
 /// Makes the branch that ends at `end` the active one: takes the marks from what is beyond the
-/// fork and gives them to what leads from there to `end`.
+/// fork and gives them to what leads from there to `end`. Returns the position of the fork.
 pub(crate) fn activate(
     conn: &mut SqliteConnection,
     tenant: &str,
     conversation: Key,
     end: Option<Key>,
-) -> Outcome<()> {
+) -> Outcome<i64> {
     let mut inactive = Vec::new();
     let mut next = end;
-    let mut fork = i64::MIN;
+    let mut fork = -1;
     while let Some(id) = next {
         let (rid, parent, position, active): (i64, Option<Key>, i64, bool) = items::table
             .filter(items::tenant.eq(tenant))
@@ -82,5 +89,5 @@ pub(crate) fn activate(
     for rid in inactive {
         diesel::update(items::table.find(rid)).set(items::active.eq(true)).execute(conn)?;
     }
-    Ok(())
+    Ok(fork)
 }

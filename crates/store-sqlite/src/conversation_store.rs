@@ -10,6 +10,7 @@ use loquat_store::{Archived, ConversationPatch, ConversationStore, Made, Once, S
 
 use crate::{
     SqliteStore, branches,
+    context::{self, Edit},
     conversations::{self, Cursor, Start},
     items::{self, Branch},
     key::Key,
@@ -229,7 +230,11 @@ fn unlink(
     let tenant = scope.tenant.as_str();
     let home = conversations::listed_home(conn, scope, conversation)?;
     home.check_unlocked()?;
-    let before = items::find(conn, tenant, conversation, item)?.parent;
+    let gone = items::find(conn, tenant, conversation, item)?;
+    let before = gone.parent;
+    if gone.active && home.context_version.is_some() {
+        context::edit(conn, tenant, conversation, Edit::At(gone.position))?;
+    }
     items::move_children(conn, tenant, conversation, item, before)?;
     responses::move_ends(conn, tenant, conversation, item, before)?;
     items::delete(conn, tenant, item)?;
@@ -254,7 +259,10 @@ fn activate(
     if home.leaf != Some(leaf) {
         before.check_leaf(conn, leaf)?;
         before.leave(conn, Some(leaf))?;
-        branches::activate(conn, tenant, conversation, Some(leaf))?;
+        let fork = branches::activate(conn, tenant, conversation, Some(leaf))?;
+        if home.context_version.is_some() {
+            context::edit(conn, tenant, conversation, Edit::Beyond(fork))?;
+        }
         conversations::set_leaf(conn, scope, conversation, Some(leaf), now.as_micros())?;
     }
     Tree { active_leaf: Some(leaf), ..before }.branch(conn, leaf)

@@ -22,12 +22,14 @@ pub(crate) struct Home {
     leaf_position: Option<i64>,
     locked: Option<bool>,
     pub(crate) updated_at: i64,
+    /// `None` until items have left the window.
+    pub(crate) context_version: Option<i64>,
 }
 
 impl Home {
     /// The end of the active branch.
     pub(crate) fn tail(&self) -> Option<Tail> {
-        self.leaf.zip(self.leaf_position).map(|(id, position)| Tail { id, position })
+        self.leaf.zip(self.leaf_position).map(|(id, position)| Tail { id, position, active: true })
     }
 
     pub(crate) fn check_unlocked(&self) -> Result<(), StoreError> {
@@ -54,6 +56,7 @@ pub(crate) fn home(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outco
             items::position.nullable(),
             responses::lease_until.gt(Clock::NOW).nullable(),
             conversations::updated_at,
+            conversations::context_version,
         ))
         .get_result(conn)?)
 }

@@ -1,8 +1,10 @@
 //! Statements about items.
 
-use diesel::prelude::*;
-use loquat_domain::Order;
-use loquat_store::StoreError;
+use std::ops::Range;
+
+use diesel::{connection::DefaultLoadingMode, prelude::*};
+use loquat_domain::{Order, Role};
+use loquat_store::{History, StoreError};
 
 use crate::{
     key::Key,
@@ -17,6 +19,8 @@ use crate::{
 pub(crate) struct Tail {
     pub(crate) id: Key,
     pub(crate) position: i64,
+    /// Whether it is on the active branch.
+    pub(crate) active: bool,
 }
 
 impl Tail {
@@ -56,7 +60,7 @@ pub(crate) fn attach(
                 items::active.eq(branch.active),
             ))
             .execute(conn)?;
-        after = Some(Tail { id: item.id, position });
+        after = Some(Tail { id: item.id, position, active: branch.active });
     }
     Ok(after)
 }
@@ -82,13 +86,95 @@ pub(crate) fn tail(
     conversation: Key,
     id: Key,
 ) -> Outcome<Tail> {
-    let position = items::table
+    let (position, active) = items::table
         .filter(items::tenant.eq(tenant))
         .filter(items::id.eq(id))
         .filter(items::conversation.eq(conversation))
-        .select(items::position)
+        .select((items::position, items::active))
         .get_result(conn)?;
-    Ok(Tail { id, position })
+    Ok(Tail { id, position, active })
+}
+
+/// Whether what is put after `after` in an implicit conversation is on its active branch, which is
+/// made of the items that came first.
+pub(crate) fn comes_first(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    after: Option<Tail>,
+) -> Outcome<bool> {
+    if after.is_some_and(|tail| !tail.active) {
+        return Ok(false);
+    }
+    let came_before = items::table
+        .filter(items::tenant.eq(tenant))
+        .filter(items::conversation.eq(conversation))
+        .filter(items::active)
+        .filter(items::position.ge(Tail::next_position(after)));
+    Ok(!diesel::select(diesel::dsl::exists(came_before)).get_result::<bool>(conn)?)
+}
+
+/// The item of the active branch at a position.
+pub(crate) fn at(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    position: i64,
+) -> Outcome<Option<ItemRow>> {
+    let row = items::table
+        .filter(items::tenant.eq(tenant))
+        .filter(items::conversation.eq(conversation))
+        .filter(items::active)
+        .filter(items::position.eq(position))
+        .select(ItemRow::as_select())
+        .get_result(conn);
+    Ok(row.optional()?)
+}
+
+/// Up to `most` items of the active branch within these positions, in order.
+pub(crate) fn span(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    positions: Range<i64>,
+    most: usize,
+) -> Outcome<Vec<ItemRow>> {
+    let within = items::table
+        .filter(items::tenant.eq(tenant))
+        .filter(items::conversation.eq(conversation))
+        .filter(items::active)
+        .filter(items::position.ge(positions.start))
+        .filter(items::position.lt(positions.end))
+        .order(items::position)
+        .select(ItemRow::as_select());
+    Ok(first_rows(within, conn, most)?)
+}
+
+/// The first items of the active branch that are the operator's words and before a position.
+pub(crate) fn lead(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    conversation: Key,
+    before: i64,
+) -> Outcome<Vec<ItemRow>> {
+    let first = items::table
+        .filter(items::tenant.eq(tenant))
+        .filter(items::conversation.eq(conversation))
+        .filter(items::active)
+        .filter(items::position.lt(before))
+        .order(items::position)
+        .select((items::role, ItemRow::as_select()));
+    let mut lead = Vec::new();
+    // Rows are found as they are asked for, so those after the lead cost nothing.
+    for row in first.load_iter::<(Option<String>, ItemRow), DefaultLoadingMode>(conn)? {
+        let (role, item) = row?;
+        let leads = [Role::System, Role::Developer].map(|role| Some(role.as_str()));
+        if lead.len() >= History::MOST_LEAD || !leads.contains(&role.as_deref()) {
+            break;
+        }
+        lead.push(item);
+    }
+    Ok(lead)
 }
 
 /// The place of an item of the active branch.
@@ -166,8 +252,18 @@ pub(crate) fn is_leaf(
     Ok(!diesel::select(diesel::dsl::exists(children)).get_result::<bool>(conn)?)
 }
 
-/// Deletes an item and returns what it followed.
-pub(crate) fn delete(conn: &mut SqliteConnection, tenant: &str, id: Key) -> Outcome<Option<Key>> {
+/// What an item was.
+#[derive(Debug, Queryable)]
+pub(crate) struct Gone {
+    /// What it followed.
+    pub(crate) parent: Option<Key>,
+    pub(crate) position: i64,
+    pub(crate) active: bool,
+}
+
+/// Deletes an item.
+pub(crate) fn delete(conn: &mut SqliteConnection, tenant: &str, id: Key) -> Outcome<Gone> {
     let target = items::table.filter(items::tenant.eq(tenant)).filter(items::id.eq(id));
-    Ok(diesel::delete(target).returning(items::parent).get_result(conn)?)
+    let gone = (items::parent, items::position, items::active);
+    Ok(diesel::delete(target).returning(gone).get_result(conn)?)
 }

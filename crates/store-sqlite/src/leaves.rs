@@ -304,7 +304,8 @@ impl Tree<'_> {
 }
 
 /// Makes the rows anew of those conversations that an earlier version, which knows nothing of them,
-/// has changed. Costs nothing when there are none.
+/// has changed, and drops what was derived from their items, which that version may have edited.
+/// Costs nothing when there are none.
 pub(crate) fn repair(conn: &mut SqliteConnection) -> Outcome<()> {
     for text in [
         "DELETE FROM branches WHERE (tenant, conversation) IN
@@ -320,6 +321,13 @@ pub(crate) fn repair(conn: &mut SqliteConnection) -> Outcome<()> {
                 WHERE later.tenant = items.tenant AND later.conversation = items.conversation
                     AND later.parent = items.id
             )",
+        "DELETE FROM segments WHERE (tenant, conversation) IN
+            (SELECT tenant, id FROM conversations WHERE branches_kept IS NULL)",
+        "DELETE FROM summaries WHERE (tenant, conversation) IN
+            (SELECT tenant, id FROM conversations WHERE branches_kept IS NULL)",
+        "UPDATE conversations SET context_version = context_version + 1,
+            context_edits = context_edits + 1, anchor = NULL, context_state = NULL
+        WHERE branches_kept IS NULL AND context_version IS NOT NULL",
         "UPDATE conversations SET branches_kept = 0 WHERE branches_kept IS NULL",
     ] {
         run(conn, text)?;

@@ -6,6 +6,8 @@
 mod branches;
 mod clock;
 mod connection;
+mod context;
+mod context_store;
 mod conversation_store;
 mod conversations;
 mod error;

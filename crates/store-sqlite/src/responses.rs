@@ -5,8 +5,15 @@ use loquat_domain::{RawJson, Response, Scope, StoredItem};
 use loquat_store::{StoreError, StoredResponse};
 
 use crate::{
-    branches::Walk, conversations, error::Failed, items, key::Key, rows::ResponseRow,
-    schema::responses, threads::Outcome,
+    branches::Walk,
+    context::{self, Edit},
+    conversations,
+    error::Failed,
+    items,
+    key::Key,
+    rows::ResponseRow,
+    schema::responses,
+    threads::Outcome,
 };
 
 /// A response with what it produced.
@@ -19,7 +26,8 @@ pub(crate) fn find(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outco
     let mut output = Vec::new();
     if let (Some(end), Some(from_position)) = (leaf, output_from) {
         let tenant = scope.tenant.as_str();
-        let rows = Walk { tenant, end, from_position, tokens: i64::MAX }.load(conn)?;
+        let rows =
+            Walk { tenant, end, from_position, tokens: i64::MAX, anchor: None }.load(conn)?;
         for row in rows.into_iter().rev() {
             output.push(StoredItem::try_from(row)?.item);
         }
@@ -63,12 +71,17 @@ fn remove(conn: &mut SqliteConnection, scope: &Scope, id: Key, hidden: bool) -> 
     let (conversation, leaf): (Key, Option<Key>) = diesel::delete(target)
         .returning((responses::conversation, responses::leaf))
         .get_result(conn)?;
-    if conversations::home(conn, scope, conversation)?.listed {
+    let home = conversations::home(conn, scope, conversation)?;
+    if home.listed {
         return conversations::free(conn, scope, conversation, id);
     }
     // An implicit conversation is reached by its responses only.
     if is_used(conn, scope, conversation)? {
-        prune(conn, scope.tenant.as_str(), conversation, leaf)
+        let cut = prune(conn, scope.tenant.as_str(), conversation, leaf)?;
+        match cut.filter(|_| home.context_version.is_some()) {
+            None => Ok(()),
+            Some(cut) => context::edit(conn, scope.tenant.as_str(), conversation, cut),
+        }
     } else {
         conversations::delete(conn, scope, conversation)
     }
@@ -82,22 +95,28 @@ fn is_used(conn: &mut SqliteConnection, scope: &Scope, conversation: Key) -> Out
     Ok(diesel::select(diesel::dsl::exists(used)).get_result(conn)?)
 }
 
-/// Deletes the items at the end of a branch that nothing continues and no response ends at.
+/// Deletes the items at the end of a branch that nothing continues and no response ends at. Returns
+/// what that takes off the active branch.
 fn prune(
     conn: &mut SqliteConnection,
     tenant: &str,
     conversation: Key,
     mut end: Option<Key>,
-) -> Outcome<()> {
+) -> Outcome<Option<Edit>> {
+    let mut cut = None;
     while let Some(id) = end {
         if !items::is_leaf(conn, tenant, conversation, id)?
             || ends_a_response(conn, tenant, conversation, id)?
         {
-            return Ok(());
+            break;
         }
-        end = items::delete(conn, tenant, id)?;
+        let gone = items::delete(conn, tenant, id)?;
+        if gone.active {
+            cut = Some(Edit::Beyond(gone.position - 1));
+        }
+        end = gone.parent;
     }
-    Ok(())
+    Ok(cut)
 }
 
 fn ends_a_response(

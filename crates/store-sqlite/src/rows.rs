@@ -1,9 +1,11 @@
 //! Rows as they lie in the tables, and what they mean.
 
+mod context;
 mod conversation;
 mod item;
 mod response;
 
+pub(crate) use context::{SegmentRow, SummaryRow};
 pub(crate) use conversation::ConversationRow;
 pub(crate) use item::{ItemRow, NewItem};
 pub(crate) use response::{NewResponse, ResponseEnd, ResponseRow};

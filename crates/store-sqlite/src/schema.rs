@@ -13,6 +13,10 @@ diesel::table! {
         turn -> Nullable<Binary>,
         created_at -> BigInt,
         updated_at -> BigInt,
+        context_version -> Nullable<BigInt>,
+        context_edits -> BigInt,
+        anchor -> Nullable<BigInt>,
+        context_state -> Nullable<Text>,
     }
 }
 
@@ -32,6 +36,7 @@ diesel::table! {
         status -> Text,
         tokens -> BigInt,
         created_at -> BigInt,
+        counter -> Text,
     }
 }
 
@@ -91,6 +96,29 @@ diesel::table! {
         made -> Text,
         ids -> Binary,
         expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    segments (tenant, conversation, first) {
+        tenant -> Text,
+        conversation -> Binary,
+        first -> BigInt,
+        last -> BigInt,
+        data -> Binary,
+    }
+}
+
+diesel::table! {
+    summaries (tenant, conversation) {
+        tenant -> Text,
+        conversation -> Binary,
+        covers_to -> BigInt,
+        text -> Text,
+        tokens -> BigInt,
+        counter -> Text,
+        model -> Text,
+        created_at -> BigInt,
     }
 }
 

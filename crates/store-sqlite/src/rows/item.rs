@@ -1,9 +1,10 @@
 //! An item and its place.
 
 use diesel::prelude::*;
-use loquat_domain::{CounterId, Item, ItemStatus, Role, StoredItem, Timestamp};
+use loquat_domain::{Item, ItemStatus, Role, StoredItem, Timestamp};
 use loquat_store::{StoreError, json};
 
+use super::context::counter;
 use crate::{key::Key, schema::items};
 
 /// An item where it stands.
@@ -18,6 +19,8 @@ pub(crate) struct ItemRow {
     status: String,
     tokens: i64,
     created_at: i64,
+    counter: String,
+    pub(crate) active: bool,
 }
 
 /// An item that has no place yet. Made before the writer's turn comes, whose time is scarce.
@@ -33,6 +36,7 @@ pub(crate) struct NewItem {
     status: &'static str,
     tokens: i64,
     created_at: i64,
+    counter: String,
 }
 
 impl From<&Item> for NewItem {
@@ -46,6 +50,7 @@ impl From<&Item> for NewItem {
             status: item.status.as_str(),
             tokens: i64::from(item.tokens),
             created_at: item.created_at.as_micros(),
+            counter: item.counter.as_str().to_owned(),
         }
     }
 }
@@ -61,7 +66,7 @@ impl TryFrom<ItemRow> for StoredItem {
             content: json::decode_content(&row.content)?,
             status: status(&row.status)?,
             tokens: tokens.map_err(|_| StoreError::Corrupt { column: "tokens" })?,
-            counter: CounterId::ESTIMATE,
+            counter: counter(row.counter)?,
             created_at: Timestamp::from_micros(row.created_at),
         };
         Ok(Self { position: row.position, item })

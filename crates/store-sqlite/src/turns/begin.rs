@@ -2,11 +2,12 @@
 
 use diesel::prelude::*;
 use loquat_domain::{ItemId, Scope};
-use loquat_store::{BeginTurn, Made, Once, Place, StoreError, TurnHome};
+use loquat_store::{BeginTurn, ContextChange, Made, Once, Place, StoreError, TurnHome};
 
 use crate::{
     branches,
     clock::Clock,
+    context::{self, Edit},
     conversations::{self, Start},
     items::{self, Branch, Tail},
     key::Key,
@@ -26,6 +27,7 @@ pub(crate) struct Begin {
     lease_until: Clock,
     made: Made,
     once: Option<Once>,
+    context: Option<ContextChange>,
 }
 
 #[derive(Debug)]
@@ -51,20 +53,28 @@ impl TryFrom<BeginTurn> for Begin {
             lease_until: Clock::after(turn.lease),
             made: Made::Response(id),
             once: turn.once,
+            context: turn.context,
         })
     }
 }
 
 /// Stores a turn's start.
 pub(crate) fn begin(conn: &mut SqliteConnection, scope: &Scope, turn: Begin) -> Outcome<()> {
-    let Begin { response, home, input, lease_until, made, once } = turn;
+    let Begin { response, home, input, lease_until, made, once, context } = turn;
     once::claim(conn, scope, once.as_ref())?;
     let (conversation, leaf) = match home {
-        Home::New { row, listed } => begin_in_new(conn, scope, &response, row, listed, &input)?,
+        Home::New { row, listed } => {
+            context::check_version(None, context.as_ref())?;
+            begin_in_new(conn, scope, &response, row, listed, &input)?
+        }
         Home::Existing { id, place } => {
-            (id, begin_in_existing(conn, scope, &response, id, place, &input)?)
+            let change = context.as_ref();
+            (id, begin_in_existing(conn, scope, &response, id, place, &input, change)?)
         }
     };
+    if let Some(change) = &context {
+        context::change(conn, scope.tenant.as_str(), conversation, change)?;
+    }
     diesel::insert_into(responses::table)
         .values((
             &response,
@@ -92,7 +102,7 @@ fn begin_in_new(
         Start { listed, leaf: leaf.filter(|_| listed), turn: listed.then_some(response.id) };
     let updated_at = row.updated_at.max(response.created_at);
     conversations::insert(conn, scope, &ConversationRow { updated_at, ..row }, start)?;
-    let branch = Branch { tenant: scope.tenant.as_str(), conversation: id, active: listed };
+    let branch = Branch { tenant: scope.tenant.as_str(), conversation: id, active: true };
     items::attach(conn, branch, None, input)?;
     Ok((id, leaf))
 }
@@ -104,10 +114,12 @@ fn begin_in_existing(
     id: Key,
     place: Place,
     input: &[NewItem],
+    change: Option<&ContextChange>,
 ) -> Outcome<Option<Key>> {
     let tenant = scope.tenant.as_str();
     let home = conversations::home(conn, scope, id)?;
     home.check_unlocked()?;
+    context::check_version(home.context_version, change)?;
     let after = match place {
         Place::Leaf(leaf) if leaf.map(Key::from) != home.leaf => {
             return Err(StoreError::Conflict.into());
@@ -115,15 +127,19 @@ fn begin_in_existing(
         Place::Leaf(_) => home.tail(),
         Place::After(item) => {
             let after = tail(conn, tenant, id, item)?;
-            if home.listed && after != home.tail() {
+            if home.listed && after.map(|tail| tail.id) != home.leaf {
                 let tree = Tree { tenant, conversation: id, active_leaf: home.leaf };
                 tree.leave(conn, after.map(|tail| tail.id))?;
-                branches::activate(conn, tenant, id, after.map(|tail| tail.id))?;
+                let fork = branches::activate(conn, tenant, id, after.map(|tail| tail.id))?;
+                if home.context_version.is_some() {
+                    context::edit(conn, tenant, id, Edit::Beyond(fork))?;
+                }
             }
             after
         }
     };
-    let branch = Branch { tenant, conversation: id, active: home.listed };
+    let active = home.listed || items::comes_first(conn, tenant, id, after)?;
+    let branch = Branch { tenant, conversation: id, active };
     let leaf = items::attach(conn, branch, after, input)?.map(|tail| tail.id);
     if home.listed {
         let updated_at = home.updated_at.max(response.created_at);

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use loquat_domain::Scope;
-use loquat_store::{CheckpointLog, FinishTurn, StoreError};
+use loquat_store::{CheckpointLog, ContextUpdate, FinishTurn, StoreError};
 
 use super::checkpoint;
 use crate::{
     clock::{self, Clock},
-    conversations,
+    context, conversations,
     items::{self, Branch, Tail},
     key::Key,
     leaves::Tree,
@@ -29,6 +29,7 @@ pub(crate) struct Finish {
     /// `None` when no events are kept.
     keep_log: Option<Duration>,
     only_if_stale: bool,
+    context_state: Option<ContextUpdate>,
 }
 
 impl From<FinishTurn> for Finish {
@@ -40,6 +41,7 @@ impl From<FinishTurn> for Finish {
             log: turn.log,
             keep_log: Some(turn.keep_log).filter(|keep| !keep.is_zero()),
             only_if_stale: turn.only_if_stale,
+            context_state: turn.context_state,
         }
     }
 }
@@ -50,6 +52,7 @@ struct Turn {
     conversation: Key,
     leaf: Option<Key>,
     leaf_position: Option<i64>,
+    leaf_active: Option<bool>,
     /// Whether its lease lasts; `None` once it has ended.
     alive: Option<bool>,
     last_sequence: Option<i64>,
@@ -60,6 +63,12 @@ struct Turn {
 }
 
 impl Turn {
+    fn tail(&self) -> Option<Tail> {
+        let place = self.leaf.zip(self.leaf_position);
+        let active = self.leaf_active == Some(true);
+        place.map(|(id, position)| Tail { id, position, active })
+    }
+
     fn tree<'a>(&self, tenant: &'a str) -> Tree<'a> {
         Tree { tenant, conversation: self.conversation, active_leaf: self.active_leaf }
     }
@@ -74,8 +83,12 @@ pub(crate) fn finish(conn: &mut SqliteConnection, scope: &Scope, turn: &Finish) 
         Some(true) if turn.only_if_stale => return Err(StoreError::Conflict.into()),
         Some(_) => {}
     }
-    let after = before.leaf.zip(before.leaf_position).map(|(id, position)| Tail { id, position });
-    let active = before.listed && before.active_leaf == before.leaf;
+    let after = before.tail();
+    let active = if before.listed {
+        before.active_leaf == before.leaf
+    } else {
+        items::comes_first(conn, tenant, before.conversation, after)?
+    };
     let branch = Branch { tenant, conversation: before.conversation, active };
     let leaf = items::attach(conn, branch, after, &turn.output)?.map(|tail| tail.id);
     set_end(conn, tenant, turn, leaf, Tail::next_position(after))?;
@@ -96,6 +109,9 @@ pub(crate) fn finish(conn: &mut SqliteConnection, scope: &Scope, turn: &Finish) 
         let ended = turn.end.completed_at.unwrap_or(before.updated_at);
         let updated_at = ended.max(before.updated_at);
         conversations::set_turn(conn, scope, before.conversation, active_leaf, holder, updated_at)?;
+    }
+    if let Some(update) = &turn.context_state {
+        context::update_state(conn, tenant, before.conversation, update)?;
     }
     Ok(())
 }
@@ -129,6 +145,7 @@ fn turn_of(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Turn>
             responses::conversation,
             responses::leaf,
             items::position.nullable(),
+            items::active.nullable(),
             responses::lease_until.gt(Clock::NOW),
             responses::last_sequence,
             conversations::listed,

@@ -7,38 +7,61 @@ use loquat_store::{Head, History, HistoryStart, Reach, StoreError};
 use crate::{
     branches::Walk,
     clock::Clock,
+    context::{self, ContextRow},
     items,
     key::Key,
     schema::{conversations, responses},
     threads::Outcome,
 };
 
-/// The newest part of a branch, up to a sum of tokens.
+/// The newest part of a branch, as far as it is asked for, and what the context engine keeps.
 pub(crate) fn history(
     conn: &mut SqliteConnection,
     scope: &Scope,
     start: HistoryStart,
     reach: Reach,
 ) -> Outcome<History> {
-    let head = match start {
+    let (mut head, kept) = match start {
         HistoryStart::Conversation(id) => conversation_head(conn, scope, id.into())?,
         HistoryStart::Item(id, item) => item_head(conn, scope, id.into(), item.map(Key::from))?,
         HistoryStart::Response(id) => response_head(conn, scope, id.into())?,
     };
+    let tenant = scope.tenant.as_str();
+    let conversation = head.conversation.into();
     let rows = match head.leaf {
         None => Vec::new(),
         Some(leaf) => Walk {
-            tenant: scope.tenant.as_str(),
+            tenant,
             end: leaf.into(),
             from_position: 0,
             tokens: i64::try_from(reach.tokens).unwrap_or(i64::MAX),
+            anchor: kept.anchor.filter(|_| reach.anchored),
         }
         .load(conn)?,
     };
+    head.active = rows.first().is_none_or(|row| row.active);
     let reached_root = rows.last().is_none_or(|row| row.parent.is_none());
-    let items = rows.into_iter().map(StoredItem::try_from).collect::<Result<_, StoreError>>()?;
-    let (lead, context, segments) = (Vec::new(), None, Vec::new());
-    Ok(History { head, items, reached_root, lead, context, segments })
+    let lead = match rows.last() {
+        Some(oldest) if head.active && !reached_root => {
+            items::lead(conn, tenant, conversation, oldest.position)?
+        }
+        _ => Vec::new(),
+    };
+    let position = rows.first().map(|row| row.position).filter(|_| head.active);
+    let segments = match position {
+        Some(position) if reach.segments && kept.anchor.is_some() => {
+            context::segments_before(conn, tenant, conversation, position)?
+        }
+        _ => Vec::new(),
+    };
+    Ok(History {
+        context: kept.kept(conn, context::Place { tenant, conversation, position })?,
+        lead: lead.into_iter().map(StoredItem::try_from).collect::<Result<_, StoreError>>()?,
+        items: rows.into_iter().map(StoredItem::try_from).collect::<Result<_, StoreError>>()?,
+        head,
+        reached_root,
+        segments,
+    })
 }
 
 /// The end of a conversation's active branch, and the turn that holds its lock or held it last.
@@ -48,6 +71,7 @@ struct Lines {
     turn_leaf: Option<Key>,
     running: Option<bool>,
     alive: Option<bool>,
+    context: ContextRow,
 }
 
 impl Lines {
@@ -57,15 +81,15 @@ impl Lines {
     }
 }
 
-fn conversation_head(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Head> {
+fn conversation_head(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    id: Key,
+) -> Outcome<(Head, ContextRow)> {
     let lines = lines(conn, scope, id)?;
-    Ok(Head {
-        conversation: id.into(),
-        listed: true,
-        leaf: lines.leaf.map(Into::into),
-        running: lines.answered(lines.leaf),
-        active: true,
-    })
+    let (leaf, running) = (lines.leaf.map(Into::into), lines.answered(lines.leaf));
+    let head = Head { conversation: id.into(), listed: true, leaf, running, active: true };
+    Ok((head, lines.context))
 }
 
 fn item_head(
@@ -73,18 +97,14 @@ fn item_head(
     scope: &Scope,
     id: Key,
     item: Option<Key>,
-) -> Outcome<Head> {
+) -> Outcome<(Head, ContextRow)> {
     let lines = lines(conn, scope, id)?;
     if let Some(item) = item {
         items::tail(conn, scope.tenant.as_str(), id, item)?;
     }
-    Ok(Head {
-        conversation: id.into(),
-        listed: true,
-        leaf: item.map(Into::into),
-        running: lines.answered(item) || lines.alive == Some(true),
-        active: lines.leaf == item,
-    })
+    let (leaf, running) = (item.map(Into::into), lines.answered(item) || lines.alive == Some(true));
+    let head = Head { conversation: id.into(), listed: true, leaf, running, active: true };
+    Ok((head, lines.context))
 }
 
 fn lines(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Lines> {
@@ -102,15 +122,20 @@ fn lines(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Lines> 
             responses::leaf.nullable(),
             responses::lease_until.is_not_null().nullable(),
             responses::lease_until.gt(Clock::NOW).nullable(),
+            (conversations::context_version, conversations::anchor, conversations::context_state),
         ))
         .get_result(conn)?)
 }
 
-fn response_head(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome<Head> {
+fn response_head(
+    conn: &mut SqliteConnection,
+    scope: &Scope,
+    id: Key,
+) -> Outcome<(Head, ContextRow)> {
     let conversation = conversations::tenant
         .eq(responses::tenant)
         .and(conversations::id.eq(responses::conversation));
-    let (conversation, listed, leaf, running): (Key, bool, Option<Key>, bool) = responses::table
+    let found: (Key, bool, Option<Key>, bool, ContextRow) = responses::table
         .inner_join(conversations::table.on(conversation))
         .filter(responses::tenant.eq(scope.tenant.as_str()))
         .filter(responses::id.eq(id))
@@ -121,8 +146,10 @@ fn response_head(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outcome
             conversations::listed,
             responses::leaf,
             responses::lease_until.is_not_null(),
+            (conversations::context_version, conversations::anchor, conversations::context_state),
         ))
         .get_result(conn)?;
+    let (conversation, listed, leaf, running, context) = found;
     let (conversation, leaf) = (conversation.into(), leaf.map(Into::into));
-    Ok(Head { conversation, listed, leaf, running, active: false })
+    Ok((Head { conversation, listed, leaf, running, active: true }, context))
 }
