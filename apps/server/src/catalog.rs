@@ -38,6 +38,8 @@ pub(crate) fn catalog(
             provider: Arc::clone(providers.get(section.provider.as_str())?),
             context_window: section.context_window,
             max_output_tokens: section.max_output_tokens,
+            counter: Arc::new(loquat_context::Estimate),
+            policy: loquat_context::Policy::balanced(),
             created_at: now,
         })
     };

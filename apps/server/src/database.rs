@@ -4,7 +4,7 @@ use std::{
     error::Error, io, iter::successors, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration,
 };
 
-use loquat_store::{ConversationStore, TurnStore, Upkeep};
+use loquat_store::{ContextStore, ConversationStore, TurnStore, Upkeep};
 use loquat_store_postgres::{ConnectError, OptionsError, PostgresOptions, PostgresStore};
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
 use tokio::runtime::{Builder, Runtime};
@@ -28,15 +28,17 @@ pub(crate) struct Stores {
     pub(crate) conversations: Arc<dyn ConversationStore>,
     pub(crate) turns: Arc<dyn TurnStore>,
     pub(crate) upkeep: Arc<dyn Upkeep>,
+    pub(crate) context: Arc<dyn ContextStore>,
 }
 
-impl<Store: ConversationStore + TurnStore + Upkeep> From<Store> for Stores {
+impl<Store: ConversationStore + TurnStore + Upkeep + ContextStore> From<Store> for Stores {
     fn from(store: Store) -> Self {
         let store = Arc::new(store);
         Self {
             conversations: Arc::<Store>::clone(&store),
             turns: Arc::<Store>::clone(&store),
-            upkeep: store,
+            upkeep: Arc::<Store>::clone(&store),
+            context: store,
         }
     }
 }

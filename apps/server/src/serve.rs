@@ -102,9 +102,9 @@ fn runtime(server: &ServerSection) -> io::Result<Runtime> {
 }
 
 fn ports(stores: Stores, models: ModelCatalog) -> Ports {
-    let Stores { conversations, turns, upkeep } = stores;
+    let Stores { conversations, turns, upkeep, context } = stores;
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-    Ports { conversations, turns, upkeep, models, clock, ids }
+    Ports { conversations, turns, upkeep, context, summariser: None, models, clock, ids }
 }
 
 async fn serve(

@@ -9,9 +9,10 @@ use std::{error::Error, io::Write as _, sync::Arc};
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 use loquat_chat::{
-    ChatService, Clock as _, Limits, Model, ModelCatalog, Ports, SystemClock, SystemIds, Target,
+    ContextWish, ChatService, Clock as _, Limits, Model, ModelCatalog, Ports, SystemClock, SystemIds, Target,
     TurnRequest,
 };
+use loquat_context::{Estimate, Policy};
 use loquat_domain::{
     ConversationId, EventKind, ItemContent, Message, Metadata, Role, Scope, Settings, TenantId,
     UserId,
@@ -49,12 +50,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         provider: Arc::new(Counting),
         context_window: 8_192,
         max_output_tokens: 256,
+        counter: Arc::new(Estimate),
+        policy: Policy::balanced(),
         created_at: SystemClock.now(),
     };
     let ports = Ports {
         conversations: store.clone(),
         turns: store.clone(),
-        upkeep: store,
+        upkeep: store.clone(),
+        context: store,
+        summariser: None,
         models: ModelCatalog::new(vec![model], "counting")?,
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
@@ -80,6 +85,7 @@ async fn ask(
         target,
         input: vec![ItemContent::Message(Message::text(Role::User, text))],
         settings: Settings::default(),
+        context: ContextWish::default(),
         metadata: Metadata::default(),
         store: true,
         background: false,

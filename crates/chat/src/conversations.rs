@@ -29,7 +29,7 @@ impl ChatService {
         self.inner.check_contents(&new.items, "items")?;
         self.edit(scope, |edit: Edit| async move {
             let conversation = edit.inner.new_conversation(new.title, new.metadata);
-            let items = edit.inner.new_items(new.items, None);
+            let items = edit.inner.new_items(edit.inner.default_counter(), new.items, None);
             let fingerprint = new.once.as_ref().map(|once| once.fingerprint);
             let once = new.once.map(|once| edit.inner.once(once));
             let store = edit.store();
@@ -165,7 +165,7 @@ impl ChatService {
     ) -> Result<Vec<Item>, ChatError> {
         self.inner.check_contents(&contents, "items")?;
         self.edit(scope, |edit: Edit| async move {
-            let items = edit.inner.new_items(contents, None);
+            let items = edit.inner.new_items(edit.inner.default_counter(), contents, None);
             let fingerprint = once.as_ref().map(|once| once.fingerprint);
             let once = once.map(|once| edit.inner.once(once));
             let (store, now) = (edit.store(), edit.now);

@@ -11,6 +11,8 @@
 
 mod checkpoints;
 mod conversations;
+mod counting;
+mod derived;
 mod ending;
 mod error;
 mod follow;
@@ -21,22 +23,26 @@ mod models;
 mod once;
 mod periodic;
 mod ports;
+mod prompt;
 mod recovery;
 mod request;
 mod responses;
 mod service;
+mod summary;
 #[cfg(test)]
 mod test_service;
 mod transcript;
 mod turn;
 mod upkeep;
 
+pub use counting::OffWorkers;
 pub use error::{ChatError, Missing};
 pub use follow::EventReader;
 pub use limits::Limits;
 pub use log::Read;
 pub use models::{Model, ModelCatalog, ModelCatalogError};
 pub use ports::{Clock, IdSource, SystemClock, SystemIds};
-pub use request::{NewConversation, OnceKey, Target, TurnRequest};
+pub use request::{ContextWish, NewConversation, OnceKey, Target, TurnRequest};
 pub use service::{ChatService, Ports};
+pub use summary::{Material, ModelSummariser, Summariser, SummaryError, Written};
 pub use turn::Turn;

@@ -41,6 +41,8 @@ pub struct Limits {
     /// How often a turn that runs in another process is looked at by whoever follows it or waits
     /// for its end.
     pub follow_interval: Duration,
+    /// The most tokens of a summary of what has left a conversation's window.
+    pub summary_tokens: u32,
     /// For how long a turn counts as alive after its last sign of life. A dead process's turns are
     /// ended, and their conversations free, within ten seconds.
     pub lease: Duration,
@@ -66,6 +68,8 @@ impl Default for Limits {
             // A waiting turn holds its prompt in memory.
             background_queue: 256,
             follow_interval: Duration::from_millis(250),
+            // What the largest of the policies takes.
+            summary_tokens: 480,
             lease: Duration::from_secs(8),
         }
     }

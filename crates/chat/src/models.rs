@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use loquat_context::{Policy, TokenCounter};
 use loquat_domain::Timestamp;
 use loquat_provider::ChatProvider;
 
@@ -21,6 +22,10 @@ pub struct Model {
     /// The most tokens that an answer may have; kept free in the window unless a caller asks for
     /// fewer.
     pub max_output_tokens: u32,
+    /// Counts its tokens.
+    pub counter: Arc<dyn TokenCounter>,
+    /// How much of a conversation it sees, where a request does not say.
+    pub policy: Policy,
     /// Since when it is offered.
     pub created_at: Timestamp,
 }
@@ -33,6 +38,8 @@ impl fmt::Debug for Model {
             .field("upstream", &self.upstream)
             .field("context_window", &self.context_window)
             .field("max_output_tokens", &self.max_output_tokens)
+            .field("counter", &self.counter.id())
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }

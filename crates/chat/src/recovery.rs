@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use loquat_context::TokenCounter as _;
 use loquat_domain::{
     IncompleteReason, ItemStatus, Metadata, Response, ResponseId, Scope, Settings, Status, Usage,
 };
@@ -135,7 +134,10 @@ fn end_of(
         closing.push(&kind);
         next += 1;
     }
-    transcript.close(ItemStatus::Incomplete, &inner.tools(), &mut |kind| {
+    // The model may be configured no longer.
+    let model = inner.ports.models.get(&response.model);
+    let counter = model.map_or_else(|| inner.default_counter(), |model| model.counter.as_ref());
+    transcript.close(ItemStatus::Incomplete, &inner.tools(counter), &mut |kind| {
         closing.push(&kind);
         next += 1;
     });
@@ -147,7 +149,7 @@ fn end_of(
     let output: Vec<_> =
         transcript.into_output().iter().map(|item| item.as_ref().clone()).collect();
     let output_tokens =
-        output.iter().map(|item| u64::from(inner.counter.item(&item.content))).sum();
+        output.iter().map(|item| u64::from(counter.item(&item.content))).sum();
     FinishTurn {
         response: Response {
             status: Status::Incomplete(IncompleteReason::ServerRestart),

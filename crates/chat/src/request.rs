@@ -1,5 +1,6 @@
 //! What callers ask for.
 
+use loquat_context::Policy;
 use loquat_domain::{
     ConversationId, Fingerprint, IdempotencyKey, ItemContent, ItemId, Metadata, ResponseId,
     Settings, Title,
@@ -16,6 +17,8 @@ pub struct TurnRequest {
     pub input: Vec<ItemContent>,
     /// How to answer.
     pub settings: Settings,
+    /// How much of the conversation the model shall see.
+    pub context: ContextWish,
     /// The caller's own key-value pairs.
     pub metadata: Metadata,
     /// False for an answer that leaves no trace: nothing is stored, whatever history is read.
@@ -24,6 +27,15 @@ pub struct TurnRequest {
     pub background: bool,
     /// Given when the turn shall take place once, however often it is asked for.
     pub once: Option<OnceKey>,
+}
+
+/// A wish for what of a conversation a model sees.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ContextWish {
+    /// How much; `None` leaves it to the model's own policy.
+    pub policy: Option<Policy>,
+    /// Items of the conversation that it sees in any case. One that is not there is an error.
+    pub pins: Vec<ItemId>,
 }
 
 /// A wish that something is done once, however often it is asked for.

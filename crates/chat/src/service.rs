@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use loquat_context::{Estimate, TokenCounter};
-use loquat_domain::{CounterId, Item, ItemContent, ItemId, ItemStatus, ResponseId, check_text};
-use loquat_store::{ConversationStore, TurnStore, Upkeep};
+use loquat_context::TokenCounter;
+use loquat_domain::{Item, ItemContent, ItemId, ItemStatus, ResponseId, check_text};
+use loquat_store::{ContextStore, ConversationStore, TurnStore, Upkeep};
 use tokio::{
     runtime::Handle,
     sync::{Notify, Semaphore},
@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    ChatError, Clock, IdSource, Limits, Missing, ModelCatalog, live::LiveTurns, transcript,
+    ChatError, Clock, IdSource, Limits, Missing, ModelCatalog, Summariser, live::LiveTurns, transcript,
 };
 
 /// How long the ends of the turns that a stop has cut off may take to be stored.
@@ -32,8 +32,12 @@ pub struct Ports {
     pub conversations: Arc<dyn ConversationStore>,
     /// The work of producing answers.
     pub turns: Arc<dyn TurnStore>,
+    /// What is derived from the beginning of long conversations.
+    pub context: Arc<dyn ContextStore>,
     /// What has to be done from time to time.
     pub upkeep: Arc<dyn Upkeep>,
+    /// Who writes summaries; `None` for none.
+    pub summariser: Option<Arc<dyn Summariser>>,
     /// The models that callers may name.
     pub models: ModelCatalog,
     /// What time it is.
@@ -51,7 +55,6 @@ pub struct ChatService {
 pub(crate) struct Inner {
     pub(crate) ports: Ports,
     pub(crate) limits: Limits,
-    pub(crate) counter: Estimate,
     pub(crate) live: LiveTurns,
     /// Rung when a turn has more unsaved events than can wait for the next round.
     pub(crate) save_now: Notify,
@@ -74,7 +77,6 @@ impl ChatService {
         let inner = Arc::new(Inner {
             ports,
             limits,
-            counter: Estimate,
             live: LiveTurns::default(),
             save_now: Notify::new(),
             background: Arc::new(Semaphore::new(
@@ -89,6 +91,7 @@ impl ChatService {
         inner.runtime.spawn(crate::checkpoints::run(Arc::downgrade(&inner)));
         inner.runtime.spawn(crate::recovery::run(Arc::downgrade(&inner)));
         inner.runtime.spawn(crate::upkeep::run(Arc::downgrade(&inner)));
+        inner.runtime.spawn(crate::derived::run(Arc::downgrade(&inner)));
         Self { inner }
     }
 
@@ -152,17 +155,27 @@ impl Inner {
         self.runtime.spawn(work).await.unwrap_or(Err(ChatError::Internal))
     }
 
-    pub(crate) fn tools(&self) -> transcript::Tools<'_> {
-        transcript::Tools {
-            ids: self.ports.ids.as_ref(),
-            clock: self.ports.clock.as_ref(),
-            counter: &self.counter,
-        }
+    /// Does what takes a processor long, and waits for nothing, beside the runtime's workers.
+    pub(crate) async fn off_workers<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ChatError> {
+        self.runtime.spawn_blocking(work).await.map_err(|_| ChatError::Internal)
+    }
+
+    pub(crate) fn tools<'a>(&'a self, counter: &'a dyn TokenCounter) -> transcript::Tools<'a> {
+        transcript::Tools { ids: self.ports.ids.as_ref(), clock: self.ports.clock.as_ref(), counter }
+    }
+
+    /// Counts what no model has been chosen for yet.
+    pub(crate) fn default_counter(&self) -> &dyn TokenCounter {
+        self.ports.models.default_model().counter.as_ref()
     }
 
     /// Makes items of what a caller sent.
     pub(crate) fn new_items(
         &self,
+        counter: &dyn TokenCounter,
         contents: Vec<ItemContent>,
         response: Option<ResponseId>,
     ) -> Vec<Item> {
@@ -171,8 +184,8 @@ impl Inner {
             .map(|content| Item {
                 id: ItemId::from_uuid(self.ports.ids.next()),
                 response,
-                tokens: self.counter.item(&content),
-                counter: CounterId::ESTIMATE,
+                tokens: counter.item(&content),
+                counter: counter.id(),
                 content,
                 status: ItemStatus::Completed,
                 created_at: self.ports.clock.now(),

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use loquat_context::{Estimate, Policy};
 use loquat_domain::{
     Metadata, Response, ResponseId, Scope, Settings, Status, TenantId, Timestamp, UserId,
 };
 use loquat_provider::MockChatProvider;
-use loquat_store::{MockConversationStore, MockTurnStore, MockUpkeep};
+use loquat_store::{MockContextStore, MockConversationStore, MockTurnStore, MockUpkeep};
 use uuid::Uuid;
 
 use crate::{
@@ -29,17 +30,28 @@ pub(crate) fn service_with(turns: MockTurnStore, upkeep: MockUpkeep) -> ChatServ
         provider: Arc::new(MockChatProvider::new()),
         context_window: 1_024,
         max_output_tokens: 128,
+        counter: Arc::new(Estimate),
+        policy: Policy::full(),
         created_at: Timestamp::from_micros(0),
     };
     let ports = Ports {
         conversations: Arc::new(MockConversationStore::new()),
         turns: Arc::new(turns),
         upkeep: Arc::new(upkeep),
+        context: Arc::new(no_jobs()),
+        summariser: None,
         models: ModelCatalog::new(vec![model], "mock").unwrap(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
     };
     ChatService::new(ports, Limits::default(), tokio::runtime::Handle::current())
+}
+
+/// A store in which there is nothing to derive.
+fn no_jobs() -> MockContextStore {
+    let mut context = MockContextStore::new();
+    context.expect_claim_context_jobs().returning(|_, _| Ok(Vec::new()));
+    context
 }
 
 /// A store in which nothing is over.

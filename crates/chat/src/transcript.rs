@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loquat_context::TokenCounter;
 use loquat_domain::{
-    CounterId, EventKind, FunctionCall, Item, ItemContent, ItemId, ItemStart, ItemStatus, Message,
+    EventKind, FunctionCall, Item, ItemContent, ItemId, ItemStart, ItemStatus, Message,
     Part, Reasoning, ResponseId, Role, StreamKind, Timestamp, check_text,
 };
 use loquat_provider::ProviderEvent;
@@ -131,7 +131,7 @@ impl Transcript {
             id,
             response: Some(self.response),
             tokens: tools.counter.item(&content),
-            counter: CounterId::ESTIMATE,
+            counter: tools.counter.id(),
             content,
             status,
             created_at: open.created_at,

@@ -184,7 +184,7 @@ impl Run {
             () = self.live.log.abandoned().cancelled(), if !self.live.trace.is_stored() => return,
             begun = self.begin(request) => begun,
         };
-        let begun = match begun {
+        let (begun, opening) = match begun {
             Ok(begun) => begun,
             Err(error) => return started.tell(Err(error)),
         };
@@ -196,11 +196,11 @@ impl Run {
                 Err(outcome) => return outcome,
             };
             self.live.log.push(EventKind::InProgress);
-            self.relay(begun.opening, &begun.response, &mut transcript, &mut started).await
+            self.relay(opening, &begun.response, &mut transcript, &mut started).await
         };
         let relayed = AssertUnwindSafe(relayed).catch_unwind().await;
         let outcome = relayed.unwrap_or_else(|_panic| relay::Outcome::fault());
-        let ended = self.finish(&begun.response, begun.input_tokens, outcome, transcript).await;
+        let ended = self.finish(&begun, outcome, transcript).await;
         if !started.is_told() {
             started.tell(match &ended.response.status {
                 Status::Failed(failure) => Err(ChatError::Failed(failure.clone())),

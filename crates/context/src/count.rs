@@ -1,6 +1,14 @@
 //! What text costs in a prompt.
 
-use loquat_domain::{ItemContent, Settings, ToolChoice};
+#[cfg(feature = "bpe")]
+mod bpe;
+
+use loquat_domain::{CounterId, Item, ItemContent, Settings, ToolChoice};
+
+#[cfg(feature = "bpe")]
+pub use bpe::Bpe;
+
+use crate::compaction::{summary_message, unseal};
 
 /// Tokens that a message costs beside its text: OpenAI's rule of thumb for its chat models.
 const TOKENS_PER_ITEM: u32 = 4;
@@ -11,8 +19,12 @@ const TOKENS_PER_IMAGE: u32 = 1_105;
 
 /// Counts what text costs in a prompt.
 pub trait TokenCounter: Send + Sync + 'static {
-    /// The counter's name, kept in receipts: counts of different counters cannot be compared.
-    fn id(&self) -> &'static str;
+    /// The counter's name, kept with what it has counted: counts of different counters cannot be
+    /// compared.
+    fn id(&self) -> CounterId;
+
+    /// True when its counts are the provider's own, and no estimates.
+    fn is_exact(&self) -> bool;
 
     /// Tokens of a text by itself.
     fn text(&self, text: &str) -> u32;
@@ -21,6 +33,10 @@ pub trait TokenCounter: Send + Sync + 'static {
     fn item(&self, content: &ItemContent) -> u32 {
         use loquat_domain::Part;
         let body = match content {
+            ItemContent::Compaction(compaction) => {
+                let summary = unseal(compaction).unwrap_or_default();
+                return self.item(&summary_message(&summary));
+            }
             ItemContent::Message(message) => message
                 .parts
                 .iter()
@@ -32,6 +48,12 @@ pub trait TokenCounter: Send + Sync + 'static {
             other => other.texts().iter().map(|text| self.text(text)).fold(0, u32::saturating_add),
         };
         body.saturating_add(TOKENS_PER_ITEM)
+    }
+
+    /// Tokens of an item that was counted when it was written; it is counted again only when
+    /// something else has counted it.
+    fn stored(&self, item: &Item) -> u32 {
+        if item.counter == self.id() { item.tokens } else { self.item(&item.content) }
     }
 
     /// Tokens of the words of the operator, framing included; 0 when there are none.
@@ -81,8 +103,12 @@ mod twelfths {
 }
 
 impl TokenCounter for Estimate {
-    fn id(&self) -> &'static str {
-        "estimate-1"
+    fn id(&self) -> CounterId {
+        CounterId::ESTIMATE
+    }
+
+    fn is_exact(&self) -> bool {
+        false
     }
 
     fn text(&self, text: &str) -> u32 {

@@ -13,6 +13,7 @@ use loquat_auth::{
 use loquat_chat::{
     ChatService, Clock as _, Limits, Model, ModelCatalog, Ports, SystemClock, SystemIds,
 };
+use loquat_context::{Estimate, Policy};
 use loquat_domain::{Scope, TenantId, UserId};
 use loquat_http::{HttpState, SocketOptions};
 use loquat_provider::EchoProvider;
@@ -31,7 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let ports = Ports {
         conversations: store.clone(),
         turns: store.clone(),
-        upkeep: store,
+        upkeep: store.clone(),
+        context: store,
+        summariser: None,
         models: models()?,
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
@@ -64,6 +67,8 @@ fn models() -> Result<ModelCatalog, Box<dyn Error>> {
         provider: Arc::new(EchoProvider::default()),
         context_window: 8_192,
         max_output_tokens: 1_024,
+        counter: Arc::new(Estimate),
+        policy: Policy::balanced(),
         created_at: SystemClock.now(),
     };
     Ok(ModelCatalog::new(vec![echo], "echo")?)

@@ -3,14 +3,18 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::{FutureExt as _, future::BoxFuture};
-use loquat_context::{Loaded, NewTurn, Prompt, TokenCounter, Window, build, plan};
+use loquat_context::State;
 use loquat_domain::{ConversationId, Item, RawJson, Response, Settings};
 use loquat_provider::{AnswerStream, ChatRequest, ProviderError};
-use loquat_store::{BeginTurn, Head, History, HistoryStart, Place, Reach, StoreError, TurnHome};
+use loquat_store::{BeginTurn, Head, Place, StoreError, TurnHome};
 
 use super::Run;
 use crate::{
-    ChatError, Missing, Target, TurnRequest, ending::at_first, live::Trace, service::Inner,
+    ChatError, Target, TurnRequest,
+    ending::at_first,
+    live::Trace,
+    prompt::{Asked, Question, missing},
+    service::Inner,
 };
 
 /// How often a start is tried again when the conversation moved on between reading and writing.
@@ -21,7 +25,8 @@ pub(super) struct Begun {
     pub(super) response: Arc<Response>,
     /// Tokens of the prompt, by our count.
     pub(super) input_tokens: u32,
-    pub(super) opening: Opening,
+    /// What the conversation remembers from now on, and the version of that.
+    pub(super) state: Option<(i64, State)>,
 }
 
 /// A provider's call that was started beside the commit.
@@ -41,73 +46,50 @@ pub(super) enum Refused {
 }
 
 impl Run {
-    pub(super) async fn begin(&self, request: TurnRequest) -> Result<Begun, ChatError> {
-        let limit = request.settings.max_output_tokens.unwrap_or(u32::MAX);
-        let reserved_output = limit.min(self.model.max_output_tokens);
-        let counter = &self.inner.counter;
-        let input = self.inner.new_items(request.input.clone(), Some(self.live.response));
-        let window = Window { context_window: self.model.context_window, reserved_output };
-        let turn = NewTurn {
-            instructions: counter.instructions(&request.settings),
-            tools: counter.tools(&request.settings),
-            input: input.iter().map(|item| item.tokens).fold(0, u32::saturating_add),
-            input_items: input.len(),
-        };
-        let need = plan(window, turn, request.settings.truncation).map_err(ChatError::Context)?;
+    pub(super) async fn begin(&self, request: TurnRequest) -> Result<(Begun, Opening), ChatError> {
+        let question =
+            Question { scope: &self.live.scope, model: &self.model, request: &request };
+        let counter = self.model.counter.as_ref();
+        let input =
+            self.inner.new_items(counter, request.input.clone(), Some(self.live.response));
+        let input_tokens = input.iter().map(|item| item.tokens).fold(0, u32::saturating_add);
+        let need = question.plan(input_tokens, self.inner.summarises()).map_err(ChatError::Context)?;
         let mut attempt = 1;
         loop {
-            let history = self.history(request.target, need.history_tokens).await?;
-            let head = history.as_ref().map(|history| history.head);
-            let loaded = history.map_or(
-                Loaded { history: Vec::new(), reached_root: true },
-                |History { items, reached_root, .. }| Loaded { history: items, reached_root },
-            );
-            let prompt =
-                build(&need, loaded, request.input.clone(), counter).map_err(ChatError::Context)?;
-            match self.commit(&request, reserved_output, head, &input, prompt).await {
+            let asked = self.inner.ask(question, &need).await?;
+            if asked.head.is_some_and(|head| head.running) {
+                // Seen before the provider is called in vain; the commit would refuse it too.
+                return Err(match request.target {
+                    Target::Response(_) => ChatError::PreviousRunning,
+                    _ => ChatError::Locked,
+                });
+            }
+            match self.commit(question, asked, &input).await {
                 Err(ChatError::Store(StoreError::Conflict)) if attempt < ATTEMPTS => attempt += 1,
                 result => return result,
             }
         }
     }
 
-    async fn history(&self, target: Target, tokens: u32) -> Result<Option<History>, ChatError> {
-        let start = match target {
-            Target::Nothing | Target::NewConversation => return Ok(None),
-            Target::Conversation(id) => HistoryStart::Conversation(id),
-            Target::After(id, item) => HistoryStart::Item(id, item),
-            Target::Response(id) => HistoryStart::Response(id),
-        };
-        // One more token than there is room for, so that the receipt can name what stayed out.
-        let reach = Reach::tokens(u64::from(tokens).saturating_add(1));
-        let history = self.inner.ports.turns.history(&self.live.scope, start, reach).await;
-        let history = history.map_err(Inner::not_found(missing(target)))?;
-        if history.head.running {
-            // Seen before the provider is called in vain; the commit would refuse it too.
-            return Err(match target {
-                Target::Response(_) => ChatError::PreviousRunning,
-                _ => ChatError::Locked,
-            });
-        }
-        Ok(Some(history))
-    }
-
     /// Stores the start while the provider's call is under way. A start that is not stored drops
     /// the call.
     async fn commit(
         &self,
-        request: &TurnRequest,
-        reserved_output: u32,
-        head: Option<Head>,
+        question: Question<'_>,
+        asked: Asked,
         input: &[Item],
-        prompt: Prompt,
-    ) -> Result<Begun, ChatError> {
+    ) -> Result<(Begun, Opening), ChatError> {
+        let Asked { head, prompt, change, state } = asked;
+        // What reads a conversation and leaves no trace in it changes nothing of it.
+        let is_there = self.live.trace == Trace::Response;
+        let (change, state) = (change.filter(|_| is_there), state.filter(|_| is_there));
+        let request = question.request;
         let receipt = serde_json::to_string(&prompt.receipt).map_err(|_| ChatError::Internal)?;
-        let input_tokens = prompt.receipt.used;
+        let input_tokens = prompt.receipt.budget.used;
         let chat = ChatRequest {
             model: self.model.upstream.clone(),
             settings: Settings {
-                max_output_tokens: Some(reserved_output),
+                max_output_tokens: Some(question.reserved_output()),
                 ..request.settings.clone()
             },
             input: prompt.input,
@@ -132,7 +114,7 @@ impl Run {
                 home,
                 input: input.to_vec(),
                 receipt: RawJson::from_checked(receipt),
-                context: None,
+                context: change,
                 lease: self.inner.limits.lease,
                 once: request.once.clone().map(|once| self.inner.once(once)),
             };
@@ -147,7 +129,7 @@ impl Run {
                 .await
                 .map_err(Inner::not_found(missing(request.target)))?;
         }
-        Ok(Begun { response, input_tokens, opening })
+        Ok((Begun { response, input_tokens, state }, opening))
     }
 
     /// A commit whose answer was lost may have taken place all the same: then the turn has begun.
@@ -194,15 +176,6 @@ impl Run {
             created_at: self.inner.ports.clock.now(),
             completed_at: None,
         }
-    }
-}
-
-/// What is not there when the target is not.
-fn missing(target: Target) -> Missing {
-    match target {
-        Target::Response(_) => Missing::PreviousResponse,
-        Target::After(_, Some(_)) => Missing::Item,
-        _ => Missing::Conversation,
     }
 }
 

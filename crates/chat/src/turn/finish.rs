@@ -2,13 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use loquat_context::TokenCounter as _;
 use loquat_domain::{
-    Ended, Failure, FailureCode, Item, ItemContent, ItemStatus, Response, Status, Usage,
+    Ended, Failure, FailureCode, Item, ItemContent, ItemStatus, RawJson, Response, Status, Usage,
 };
-use loquat_store::{FinishTurn, StoreError};
+use loquat_store::{ContextUpdate, FinishTurn, StoreError};
 
-use super::{Run, relay::Outcome};
+use super::{Run, begin::Begun, relay::Outcome};
 use crate::{ending::ending_events, transcript::Transcript};
 
 /// Waits between attempts to store an end while the store cannot be reached: about ten seconds in
@@ -27,8 +26,7 @@ impl Run {
     /// Stores the end and returns it as it may be told.
     pub(super) async fn finish(
         &self,
-        response: &Response,
-        input_tokens: u32,
+        begun: &Begun,
         outcome: Outcome,
         mut transcript: Transcript,
     ) -> Ended {
@@ -36,24 +34,41 @@ impl Run {
             Status::Completed => ItemStatus::Completed,
             _ => ItemStatus::Incomplete,
         };
-        transcript.close(item_status, &self.inner.tools(), &mut |kind| {
+        let tools = self.inner.tools(self.model.counter.as_ref());
+        transcript.close(item_status, &tools, &mut |kind| {
             self.live.log.push(kind);
         });
         let output = transcript.into_output();
-        let usage = outcome.usage.unwrap_or_else(|| self.estimate(input_tokens, &output));
+        let usage = outcome.usage.unwrap_or_else(|| self.estimate(begun.input_tokens, &output));
         let ended = Ended {
             response: Response {
                 status: outcome.status,
                 usage: Some(usage),
                 completed_at: Some(self.inner.ports.clock.now()),
-                ..response.clone()
+                ..begun.response.as_ref().clone()
             },
             output,
         };
-        if self.live.trace.is_stored() { self.store_end(ended).await } else { ended }
+        if self.live.trace.is_stored() {
+            self.store_end(ended, self.learned(begun, usage)).await
+        } else {
+            ended
+        }
     }
 
-    async fn store_end(&self, mut ended: Ended) -> Ended {
+    /// What the answer's usage says about our count of its prompt, where that is news.
+    fn learned(&self, begun: &Begun, usage: Usage) -> Option<ContextUpdate> {
+        let (version, state) = begun.state.as_ref()?;
+        if usage.estimated || self.model.counter.is_exact() {
+            return None;
+        }
+        let reported = u32::try_from(usage.input_tokens).ok()?;
+        let state = state.calibrated(&self.model.upstream, begun.input_tokens, reported)?;
+        let state = RawJson::from_checked(state.to_json());
+        Some(ContextUpdate { expected: *version, state })
+    }
+
+    async fn store_end(&self, mut ended: Ended, learned: Option<ContextUpdate>) -> Ended {
         let last_sequence = self.live.log.last_sequence() + ending_events(&ended.response.status);
         let log = self.live.log.all_unsaved();
         let mut pauses = PAUSES.iter();
@@ -65,7 +80,7 @@ impl Run {
                 log: log.clone(),
                 keep_log: self.inner.limits.event_log_keep,
                 only_if_stale: false,
-                context_state: None,
+                context_state: learned.clone(),
             };
             match self.inner.ports.turns.finish_turn(&self.live.scope, finish).await {
                 Ok(()) => break,
@@ -104,7 +119,7 @@ impl Run {
 
     /// What was used, by our own count.
     fn estimate(&self, input_tokens: u32, output: &[Arc<Item>]) -> Usage {
-        let counted = |item: &Arc<Item>| u64::from(self.inner.counter.item(&item.content));
+        let counted = |item: &Arc<Item>| u64::from(self.model.counter.item(&item.content));
         let thoughts = |item: &&Arc<Item>| matches!(item.content, ItemContent::Reasoning(_));
         Usage {
             input_tokens: u64::from(input_tokens),

@@ -89,7 +89,7 @@ impl Run {
         transcript: &mut Transcript,
         deadline: Instant,
     ) -> Outcome {
-        let tools = self.inner.tools();
+        let tools = self.inner.tools(self.model.counter.as_ref());
         let limits = &self.inner.limits;
         let mut interrupted = std::pin::pin!(self.interrupted(deadline));
         let mut finished: Option<FinishReason> = None;

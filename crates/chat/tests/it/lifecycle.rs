@@ -235,6 +235,8 @@ async fn a_panic_of_a_provider_fails_its_turn_and_no_other() {
         conversations: stage.store.clone(),
         turns: stage.store.clone(),
         upkeep: stage.store.clone(),
+        context: stage.store.clone(),
+        summariser: None,
         models: loquat_chat::ModelCatalog::new(vec![model], "played").unwrap(),
         clock: std::sync::Arc::new(loquat_chat::SystemClock),
         ids: std::sync::Arc::new(loquat_chat::SystemIds),

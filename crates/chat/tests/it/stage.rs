@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 use loquat_chat::{
-    ChatService, IdSource, Limits, Model, ModelCatalog, Ports, SystemClock, SystemIds, Target,
+    ContextWish, ChatService, IdSource, Limits, Model, ModelCatalog, Ports, SystemClock, SystemIds, Target,
     Turn, TurnRequest,
 };
+use loquat_context::{Estimate, Policy};
 use loquat_domain::{
     Ended, Event, EventKind, ItemContent, Message, Metadata, Role, Scope, Settings, TenantId,
     Timestamp, UserId,
@@ -63,12 +64,16 @@ impl Stage {
             provider: Arc::new(PlayedByHand(call)),
             context_window: 4_096,
             max_output_tokens: 512,
+            counter: Arc::new(Estimate),
+            policy: Policy::balanced(),
             created_at: Timestamp::from_micros(0),
         };
         let ports = Ports {
             conversations: store.clone(),
             turns: store.clone(),
             upkeep: store.clone(),
+            context: store.clone(),
+            summariser: None,
             models: ModelCatalog::new(vec![model], "played").unwrap(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
@@ -83,6 +88,8 @@ impl Stage {
             conversations: self.store.clone(),
             turns: self.store.clone(),
             upkeep: self.store.clone(),
+            context: self.store.clone(),
+            summariser: None,
             models: self.chat.models().clone(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
@@ -177,6 +184,7 @@ pub(crate) fn says(target: Target, text: &str) -> TurnRequest {
         target,
         input: vec![message(Role::User, text)],
         settings: Settings::default(),
+        context: ContextWish::default(),
         metadata: Metadata::default(),
         store: true,
         background: false,

@@ -1,6 +1,6 @@
 //! `POST /chat/stream`.
 
-use loquat_chat::{Missing, Target, TurnRequest};
+use loquat_chat::{ContextWish, Missing, Target, TurnRequest};
 use loquat_domain::{ItemContent, Message, Metadata, Role, Settings};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -46,6 +46,7 @@ impl TryFrom<ChatBody> for TurnRequest {
             target,
             input: vec![ItemContent::Message(Message::text(Role::User, body.message))],
             settings: Settings::default(),
+            context: ContextWish::default(),
             metadata: Metadata::default(),
             store: true,
             background: false,

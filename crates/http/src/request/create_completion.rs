@@ -1,6 +1,6 @@
 //! `POST /v1/chat/completions`.
 
-use loquat_chat::{Target, TurnRequest};
+use loquat_chat::{ContextWish, Target, TurnRequest};
 use loquat_domain::{Metadata, Sampling, Settings, Truncation};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -129,6 +129,7 @@ impl TryFrom<CreateCompletionBody> for TurnRequest {
                 // The caller has chosen what the model shall see, so nothing may be left out.
                 truncation: Truncation::Disabled,
             },
+            context: ContextWish::default(),
             metadata: Metadata::default(),
             store: false,
             background: false,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use loquat_chat::{Missing, Target, TurnRequest};
+use loquat_chat::{ContextWish, Missing, Target, TurnRequest};
 use loquat_domain::{ItemContent, ItemId, Message, Role, Sampling, Settings, Truncation};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -180,6 +180,7 @@ impl TryFrom<CreateResponseBody> for TurnRequest {
                     Some(TruncationBody::Disabled) => Truncation::Disabled,
                 },
             },
+            context: ContextWish::default(),
             metadata: value::metadata(body.metadata)?,
             store: body.store.unwrap_or(true),
             background: body.background.unwrap_or(false),

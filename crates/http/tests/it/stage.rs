@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use futures::Stream;
 use loquat_auth::{AuthError, InvalidReason, Permissions, Principal, TokenVerifier};
 use loquat_chat::{ChatService, Clock, IdSource, Limits, Model, ModelCatalog, Ports};
+use loquat_context::{Estimate, Policy};
 use loquat_domain::{Scope, TenantId, Timestamp, UserId};
 use loquat_http::HttpState;
 use loquat_provider::{ChatProvider, EchoProvider};
@@ -108,6 +109,8 @@ impl Stage {
             provider,
             context_window: 4_096,
             max_output_tokens: 512,
+            counter: Arc::new(Estimate),
+            policy: Policy::balanced(),
             created_at: Timestamp::from_micros(1_700_000_000_000_000),
         };
         let models = vec![
@@ -119,6 +122,8 @@ impl Stage {
             conversations: store.clone(),
             turns: store.clone(),
             upkeep: store.clone(),
+            context: store.clone(),
+            summariser: None,
             models: ModelCatalog::new(models, "echo").unwrap(),
             clock: Arc::new(StandingClock(FakeClock::default())),
             ids: Arc::new(CountingIds(FakeIds::new())),

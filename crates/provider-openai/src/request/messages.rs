@@ -1,6 +1,6 @@
 //! From items to the wire's messages.
 
-use loquat_domain::{Compaction, FunctionCall, ImageDetail, ItemContent, Part, Role};
+use loquat_domain::{FunctionCall, ImageDetail, ItemContent, Part, Role};
 use serde::{Serialize, Serializer, ser::SerializeSeq as _};
 
 /// One message of the wire.
@@ -41,18 +41,11 @@ pub(super) fn messages<'a>(
             ItemContent::FunctionCall(call) => ask(call, &mut messages),
             ItemContent::FunctionCallOutput(output) => messages
                 .push(Message::Tool { tool_call_id: &output.call_id, content: &output.output }),
-            ItemContent::Reasoning(_) => {}
-            ItemContent::Compaction(compaction) => {
-                messages.push(Message::User { content: Content::Text(opened(compaction)) });
-            }
+            // A compaction was opened by whoever made the prompt.
+            ItemContent::Reasoning(_) | ItemContent::Compaction(_) => {}
         }
     }
     messages
-}
-
-/// What a compaction says to a model.
-fn opened(compaction: &Compaction) -> &str {
-    &compaction.encrypted
 }
 
 fn say<'a>(role: Role, parts: &'a [Part], messages: &mut Vec<Message<'a>>) {

@@ -122,7 +122,6 @@ destination place
 advice tip suggest recommend
 recommend suggest recommendation
 afraid worry
-reason because
 difficult hard tough challenge struggle
 challenge obstacle setback
 change transform

@@ -1,0 +1,156 @@
+//! A conversation in memory.
+
+use loquat_domain::{
+    Item, ItemContent, ItemId, ItemStatus, Message, Settings, StoredItem, Timestamp, Truncation,
+};
+use uuid::Uuid;
+
+use crate::{
+    ContextError, Entry, Loaded, ModelWindow, NewTurn, Policy, Prompt, State, TokenCounter, build,
+    index, plan, recall::message_text, search,
+};
+
+/// How many items are indexed together.
+const SEGMENT: usize = 128;
+
+/// A later message than this after the one before begins another session, in microseconds.
+const SESSION_GAP: i64 = 4 * 60 * 60 * 1_000_000;
+
+/// A conversation in memory, for whoever has no store: remembers what was said, indexes it as it
+/// comes, and makes prompts.
+pub struct Transcript<C> {
+    policy: Policy,
+    model: ModelWindow,
+    counter: C,
+    items: Vec<StoredItem>,
+    /// Of the oldest items, so many a segment.
+    segments: Vec<Vec<u8>>,
+    state: State,
+}
+
+impl<C: TokenCounter> Transcript<C> {
+    /// A conversation in which nothing was said yet.
+    pub fn new(policy: Policy, model: ModelWindow, counter: C) -> Self {
+        Self {
+            policy,
+            model,
+            counter,
+            items: Vec::new(),
+            segments: Vec::new(),
+            state: State::default(),
+        }
+    }
+
+    /// Adds what was said.
+    pub fn push(&mut self, message: Message, at: Timestamp) {
+        self.push_item(ItemContent::Message(message), at);
+    }
+
+    /// Adds a message, a function call or anything else.
+    pub fn push_item(&mut self, content: ItemContent, at: Timestamp) {
+        let position = self.items.last().map_or(0, |last| last.position + 1);
+        let item = Item {
+            id: ItemId::from_uuid(Uuid::from_u128(u128::from(position.unsigned_abs()) + 1)),
+            response: None,
+            tokens: self.counter.item(&content),
+            counter: self.counter.id(),
+            content,
+            status: ItemStatus::Completed,
+            created_at: at,
+        };
+        self.items.push(StoredItem { position, item });
+        let indexed = self.segments.len() * SEGMENT;
+        if let Some(full) = self.items.get(indexed..indexed + SEGMENT) {
+            self.segments.push(index_items(full, before(&self.items, indexed)));
+        }
+    }
+
+    /// The prompt with this new message, which is not added. What leaves the window with it stays
+    /// out of it from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`ContextError`], when it cannot be made.
+    pub fn prompt(&mut self, message: Message) -> Result<Prompt, ContextError> {
+        let policy = self.policy;
+        let prompt = self.prompt_by(&policy, message)?;
+        if let Some(state) = &prompt.change {
+            self.state = state.clone();
+        }
+        Ok(prompt)
+    }
+
+    /// The prompt that a policy would make with this new message. Nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// [`ContextError`], when it cannot be made.
+    pub fn prompt_by(&self, policy: &Policy, message: Message) -> Result<Prompt, ContextError> {
+        let text = message_text(&message);
+        let input = vec![ItemContent::Message(message)];
+        let turn = NewTurn {
+            instructions: self.counter.instructions(&Settings::default()),
+            tools: 0,
+            input: input.iter().map(|it| self.counter.item(it)).fold(0, u32::saturating_add),
+            message: Some(text),
+        };
+        let need = plan(policy, self.model.clone(), turn, Truncation::Auto)?;
+        let mut loaded = Loaded { reached_root: true, ..Loaded::default() };
+        let mut tokens = 0_u64;
+        for stored in self.items.iter().rev() {
+            loaded.reached_root = tokens < need.history_tokens;
+            if !loaded.reached_root {
+                break;
+            }
+            tokens += u64::from(stored.item.tokens);
+            loaded.history.push(stored.clone());
+        }
+        if let Some(query) = &need.query {
+            self.look_up(query, need.candidates, &mut loaded);
+        }
+        build(&need, &self.state, loaded, input, &self.counter)
+    }
+
+    fn look_up(&self, query: &crate::Query, most: usize, loaded: &mut Loaded) {
+        let indexed = self.segments.len() * SEGMENT;
+        let rest = self.items.get(indexed..).unwrap_or_default();
+        let rest = index_items(rest, before(&self.items, indexed));
+        let segments: Vec<&[u8]> =
+            self.segments.iter().chain([&rest]).map(Vec::as_slice).collect();
+        // What was made here a moment ago is whole.
+        let Ok(search) = search(query, &segments, most) else { return };
+        loaded.known_terms = search.known_terms;
+        let at = |position: i64| usize::try_from(position).ok().and_then(|at| self.items.get(at));
+        loaded.found = search.hits.iter().filter_map(|hit| at(hit.position)).cloned().collect();
+        loaded.hits = search.hits;
+    }
+}
+
+fn before(items: &[StoredItem], at: usize) -> Option<Timestamp> {
+    at.checked_sub(1).and_then(|at| items.get(at)).map(|stored| stored.item.created_at)
+}
+
+/// The index of what was said in a run of items, to be looked up by [`search`]. `before` is when the
+/// item before them was made; a long pause begins another session.
+pub fn index_items(items: &[StoredItem], before: Option<Timestamp>) -> Vec<u8> {
+    let mut last = before;
+    let turns: Vec<(i64, bool, String)> = items
+        .iter()
+        .map(|stored| {
+            let at = stored.item.created_at;
+            let pause = last.map(|last| at.as_micros().saturating_sub(last.as_micros()));
+            last = Some(at);
+            let said = match &stored.item.content {
+                ItemContent::Message(message) => message_text(message),
+                _ => String::new(),
+            };
+            (stored.position, pause.is_none_or(|pause| pause > SESSION_GAP), said)
+        })
+        .collect();
+    index(turns.iter().map(|(position, starts_session, text)| Entry {
+        position: *position,
+        starts_session: *starts_session,
+        author: None,
+        text,
+    }))
+}
