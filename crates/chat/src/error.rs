@@ -4,6 +4,8 @@ use loquat_context::ContextError;
 use loquat_domain::{Failure, ResponseId};
 use loquat_store::StoreError;
 
+use crate::SummaryError;
+
 /// What a caller named and does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
@@ -72,6 +74,9 @@ pub enum ChatError {
     /// The turn was stopped before its answer began. The response is stored as cancelled.
     #[error("the turn was stopped before its answer began")]
     Stopped,
+    /// The model that was asked for a summary gave none.
+    #[error(transparent)]
+    Summary(SummaryError),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),

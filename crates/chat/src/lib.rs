@@ -10,6 +10,7 @@
 //! durable.
 
 mod checkpoints;
+mod context;
 mod conversations;
 mod counting;
 mod derived;
@@ -35,6 +36,7 @@ mod transcript;
 mod turn;
 mod upkeep;
 
+pub use context::{CompactHistory, CompactRequest, Compacted};
 pub use counting::OffWorkers;
 pub use error::{ChatError, Missing};
 pub use follow::EventReader;

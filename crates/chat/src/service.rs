@@ -16,7 +16,10 @@ use tokio::{
     runtime::Handle,
     sync::{Notify, Semaphore},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
 use crate::{
     ChatError, Clock, IdSource, Limits, Missing, ModelCatalog, Summariser, live::LiveTurns, transcript,
@@ -153,6 +156,15 @@ impl Inner {
         work: impl Future<Output = Result<T, ChatError>> + Send + 'static,
     ) -> Result<T, ChatError> {
         self.runtime.spawn(work).await.unwrap_or(Err(ChatError::Internal))
+    }
+
+    /// Runs work on the runtime and cancels it when the caller's future is dropped.
+    pub(crate) async fn attached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, ChatError>> + Send + 'static,
+    ) -> Result<T, ChatError> {
+        let work = AbortOnDropHandle::new(self.runtime.spawn(work));
+        work.await.unwrap_or(Err(ChatError::Internal))
     }
 
     /// Does what takes a processor long, and waits for nothing, beside the runtime's workers.

@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ChatError, ChatService, EventReader, Missing, Model, TurnRequest,
+    ChatError, ChatService, EventReader, Model, TurnRequest,
     ending::ending,
     live::{LiveTurn, Trace},
     log::{Keep, Log, Unread},
@@ -82,12 +82,7 @@ impl ChatService {
     async fn begin_turn(&self, scope: &Scope, request: TurnRequest) -> Result<Turn, ChatError> {
         let inner = &self.inner;
         inner.accepts_turns()?;
-        let model = match &request.model {
-            Some(name) => {
-                inner.ports.models.get(name).ok_or(ChatError::NotFound(Missing::Model))?
-            }
-            None => inner.ports.models.default_model(),
-        };
+        let model = inner.model(request.model.as_deref())?;
         inner.check_turn(&request)?;
 
         let trace = match (request.store, &request.once) {
@@ -114,7 +109,6 @@ impl ChatService {
             last_sign_of_life: Mutex::new(Instant::now()),
             at_work: AtomicBool::new(!request.background),
         });
-        let model = Arc::clone(model);
         let run = Run { inner: Arc::clone(inner), model, live, _place: place };
         inner.spawn_turn(run.complete(request, Started(Some(started))));
         let response = answer.await.unwrap_or(Err(ChatError::Internal))?;
