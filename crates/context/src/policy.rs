@@ -41,6 +41,8 @@ pub struct Recall {
     pub min_share: u8,
     /// The most tokens of one message; of a longer one the part that matches best is quoted.
     pub max_message: u32,
+    /// True to say on which day each was said, which costs some 7 tokens a day.
+    pub dated: bool,
     /// When to look for something.
     pub gate: Gate,
 }
@@ -131,6 +133,7 @@ impl Recall {
             max_share: 25,
             min_share: MIN_SHARE,
             max_message: 384,
+            dated: true,
             gate: Gate::Asking,
         }
     }

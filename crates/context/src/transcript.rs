@@ -23,6 +23,8 @@ pub struct Transcript<C> {
     model: ModelWindow,
     counter: C,
     items: Vec<StoredItem>,
+    /// For each item, who said it, and whether it begins a session.
+    said: Vec<Said>,
     /// Of the oldest items, so many a segment.
     segments: Vec<Vec<u8>>,
     state: State,
@@ -36,18 +38,29 @@ impl<C: TokenCounter> Transcript<C> {
             model,
             counter,
             items: Vec::new(),
+            said: Vec::new(),
             segments: Vec::new(),
             state: State::default(),
         }
     }
 
-    /// Adds what was said.
+    /// Adds what was said. A long pause begins another session.
     pub fn push(&mut self, message: Message, at: Timestamp) {
         self.push_item(ItemContent::Message(message), at);
     }
 
+    /// Adds what somebody with a name said, whether or not it begins another session.
+    pub fn push_said(&mut self, author: &str, begins: bool, message: Message, at: Timestamp) {
+        self.add(ItemContent::Message(message), at, Said { author: Some(author.to_owned()), begins });
+    }
+
     /// Adds a message, a function call or anything else.
     pub fn push_item(&mut self, content: ItemContent, at: Timestamp) {
+        let begins = is_pause(self.items.last().map(|last| last.item.created_at), at);
+        self.add(content, at, Said { author: None, begins });
+    }
+
+    fn add(&mut self, content: ItemContent, at: Timestamp, said: Said) {
         let position = self.items.last().map_or(0, |last| last.position + 1);
         let item = Item {
             id: ItemId::from_uuid(Uuid::from_u128(u128::from(position.unsigned_abs()) + 1)),
@@ -59,10 +72,17 @@ impl<C: TokenCounter> Transcript<C> {
             created_at: at,
         };
         self.items.push(StoredItem { position, item });
+        self.said.push(said);
         let indexed = self.segments.len() * SEGMENT;
-        if let Some(full) = self.items.get(indexed..indexed + SEGMENT) {
-            self.segments.push(index_items(full, before(&self.items, indexed)));
+        if self.items.len() == indexed + SEGMENT {
+            self.segments.push(self.index_from(indexed));
         }
+    }
+
+    /// The index of what was said from this item on.
+    fn index_from(&self, at: usize) -> Vec<u8> {
+        let turns = self.items.iter().zip(&self.said).skip(at);
+        index_said(turns.map(|(stored, said)| (stored, said.begins, said.author.as_deref())))
     }
 
     /// The prompt with this new message, which is not added. What leaves the window with it stays
@@ -113,8 +133,7 @@ impl<C: TokenCounter> Transcript<C> {
 
     fn look_up(&self, query: &crate::Query, most: usize, loaded: &mut Loaded) {
         let indexed = self.segments.len() * SEGMENT;
-        let rest = self.items.get(indexed..).unwrap_or_default();
-        let rest = index_items(rest, before(&self.items, indexed));
+        let rest = self.index_from(indexed);
         let segments: Vec<&[u8]> =
             self.segments.iter().chain([&rest]).map(Vec::as_slice).collect();
         // What was made here a moment ago is whole.
@@ -126,31 +145,44 @@ impl<C: TokenCounter> Transcript<C> {
     }
 }
 
-fn before(items: &[StoredItem], at: usize) -> Option<Timestamp> {
-    at.checked_sub(1).and_then(|at| items.get(at)).map(|stored| stored.item.created_at)
+/// Who said something, and whether it begins a session.
+#[derive(Debug, Clone)]
+struct Said {
+    author: Option<String>,
+    begins: bool,
+}
+
+fn is_pause(before: Option<Timestamp>, at: Timestamp) -> bool {
+    before.is_none_or(|before| at.as_micros().saturating_sub(before.as_micros()) > SESSION_GAP)
 }
 
 /// The index of what was said in a run of items, to be looked up by [`search`]. `before` is when the
 /// item before them was made; a long pause begins another session.
 pub fn index_items(items: &[StoredItem], before: Option<Timestamp>) -> Vec<u8> {
-    let mut last = before;
-    let turns: Vec<(i64, bool, String)> = items
-        .iter()
-        .map(|stored| {
-            let at = stored.item.created_at;
-            let pause = last.map(|last| at.as_micros().saturating_sub(last.as_micros()));
-            last = Some(at);
-            let said = match &stored.item.content {
+    let mut before = before;
+    index_said(items.iter().map(|stored| {
+        let at = stored.item.created_at;
+        let begins = is_pause(before.replace(at), at);
+        (stored, begins, None)
+    }))
+}
+
+fn index_said<'a>(
+    turns: impl Iterator<Item = (&'a StoredItem, bool, Option<&'a str>)>,
+) -> Vec<u8> {
+    let turns: Vec<_> = turns
+        .map(|(stored, begins, author)| {
+            let text = match &stored.item.content {
                 ItemContent::Message(message) => message_text(message),
                 _ => String::new(),
             };
-            (stored.position, pause.is_none_or(|pause| pause > SESSION_GAP), said)
+            (stored.position, begins, author, text)
         })
         .collect();
-    index(turns.iter().map(|(position, starts_session, text)| Entry {
+    index(turns.iter().map(|(position, starts_session, author, text)| Entry {
         position: *position,
         starts_session: *starts_session,
-        author: None,
+        author: *author,
         text,
     }))
 }

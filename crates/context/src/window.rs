@@ -164,7 +164,12 @@ impl<'a> Costed<'a> {
     fn cut_turn(&self, turn: usize, kept: Option<u32>, room: u32) -> Option<Start> {
         let opening = turn..turn + self.opening_len(turn, kept);
         let said = self.tokens_from(opening.start).saturating_sub(self.tokens_from(opening.end));
-        let left = room.checked_sub(kept.unwrap_or(said))?;
+        // A turn that does not even begin in the room leaves altogether, unless a call of it is being
+        // answered.
+        let none = Start { at: self.history.len(), opening: Opening::None };
+        let Some(left) = room.checked_sub(kept.unwrap_or(said)) else {
+            return (!self.groups.open_at_end).then_some(none);
+        };
         let mut steps = self.groups.steps.iter().copied().filter(|step| *step > opening.end);
         let fits = |most: u32| move |step: &usize| self.tokens_from(*step) <= most;
         let at = steps.clone().find(fits(left / 2)).or_else(|| steps.find(fits(left)));
