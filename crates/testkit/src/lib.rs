@@ -9,12 +9,15 @@
 //! - Suites: [`store_conformance!`] and [`store_model!`] for every store.
 //! - Checkers: [`ResponsesStreamChecker`], [`CompletionsStreamChecker`], [`ChatStreamChecker`], and
 //!   [`check_response_object`] for answers that do not stream.
+//! - Dialogues: [`dialogues::dialogue`], long ones with questions whose evidence is known, to measure
+//!   what a context engine finds.
 //!
 //! **Invariant**: nothing but tests depends on this crate, and nothing here sleeps to wait for
 //! something to happen but the part that starts and kills Postgres servers: what it waits for tells
 //! nobody, so that it looks every tenth of a second, and no longer than ten.
 
 mod clock;
+pub mod dialogues;
 pub mod flatness;
 mod ids;
 mod memory_store;

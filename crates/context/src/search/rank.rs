@@ -20,11 +20,11 @@ const LENGTH_SHARE: f64 = 0.5;
 const FURTHER_SUBJECT: f64 = 1.1;
 
 /// What it counts that a turn is by whom the query names.
-const AUTHOR: f64 = 1.5;
+const AUTHOR: f64 = 2.0;
 
 /// What it counts that a turn mentions by name who speaks in this conversation: mostly the other
 /// one, who is spoken to.
-const ADDRESSED: f64 = 0.5;
+const ADDRESSED: f64 = 0.25;
 
 /// What a word counts that is only related to what was asked for.
 const RELATED: f64 = 0.4;
@@ -36,10 +36,10 @@ const NEXT: f64 = 0.2;
 const NEXT_BUT_ONE: f64 = 0.2;
 
 /// What a turn borrows from the one before it if that asked something.
-const QUESTION: f64 = 0.6;
+const QUESTION: f64 = 0.5;
 
 /// What a turn borrows from the best of its session.
-const SESSION: f64 = 0.6;
+const SESSION: f64 = 0.5;
 
 /// A turn that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,36 +243,62 @@ fn raise(scores: &mut [f64], raised: &mut Vec<usize>, at: usize, score: f64) {
 
 /// Lets turns borrow from each other, and takes the best.
 fn best(corpus: &Corpus<'_>, scores: &Scores, limit: usize) -> Vec<Hit> {
-    let mut found: Vec<(u32, usize)> = Vec::new();
+    let mut best = Best::new(limit);
     let mut start = 0;
     for session in corpus.items.chunk_by(|_, next| !next.starts_session) {
         let end = start + session.len();
         let own = scores.own.get(start..end).unwrap_or_default();
         let highest = own.iter().copied().fold(0.0, f64::max);
         if highest > 0.0 {
-            found.extend(
-                (0..session.len())
-                    .map(|at| (fixed(borrowed(session, own, at) + SESSION * highest), start + at)),
-            );
+            for at in 0..session.len() {
+                best.offer(fixed(borrowed(session, own, at) + SESSION * highest), start + at);
+            }
         }
         start = end;
     }
-    // By score and then by place, both from the top: no two are equal.
-    let order = |(a, b): &((u32, usize), (u32, usize))| b.cmp(a);
-    let order = |a: &(u32, usize), b: &(u32, usize)| order(&(*a, *b));
-    if limit < found.len() {
-        found.select_nth_unstable_by(limit, order);
-        found.truncate(limit);
+    let hit = |(score, at): (u32, usize)| {
+        let position = corpus.items.get(at)?.position;
+        let terms = scores.subjects.get(at).copied()?;
+        Some(Hit { position, score, terms })
+    };
+    best.in_order().filter_map(hit).collect()
+}
+
+/// The highest of many scores, in memory for as many again. Of equal ones the later is higher.
+struct Best {
+    limit: usize,
+    kept: Vec<(u32, usize)>,
+    /// What is not above it is not among the best.
+    bar: (u32, usize),
+}
+
+impl Best {
+    const fn new(limit: usize) -> Self {
+        Self { limit, kept: Vec::new(), bar: (0, 0) }
     }
-    found.sort_unstable_by(order);
-    found
-        .into_iter()
-        .filter_map(|(score, at)| {
-            let position = corpus.items.get(at)?.position;
-            let terms = scores.subjects.get(at).copied()?;
-            Some(Hit { position, score, terms })
-        })
-        .collect()
+
+    fn offer(&mut self, score: u32, at: usize) {
+        if score > 0 && (score, at) > self.bar {
+            self.kept.push((score, at));
+            if self.kept.len() >= self.limit.saturating_mul(2).max(64) {
+                self.drop_surplus();
+            }
+        }
+    }
+
+    fn drop_surplus(&mut self) {
+        if self.limit < self.kept.len() {
+            self.kept.select_nth_unstable_by(self.limit, |a, b| b.cmp(a));
+            self.bar = self.kept.get(self.limit).copied().unwrap_or_default();
+            self.kept.truncate(self.limit);
+        }
+    }
+
+    fn in_order(mut self) -> impl Iterator<Item = (u32, usize)> {
+        self.drop_surplus();
+        self.kept.sort_unstable_by(|a, b| b.cmp(a));
+        self.kept.into_iter()
+    }
 }
 
 /// A turn's own score and what it takes from those around it in its session.

@@ -145,7 +145,6 @@ const STOP_WORDS: &[&str] = &[
     "few",
     "for",
     "from",
-    "fur",
     "further",
     "gli",
     "goodbye",

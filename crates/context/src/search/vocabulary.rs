@@ -24,13 +24,13 @@ const VAGUE: &str = "kind type sort thing stuff name time way lot many much say 
     talk mention discuss describe think thought feel want happen make made get got go come take \
     give new good great big little long first last day one find know look see use try ask call \
     specific particular current recent recently different various main certain favorite favourite \
-    person people someone start decide plan";
+    person people start decide plan";
 
 /// Words by which answers to questions about time are known.
 const WHEN: &str = "yesterday today tonight tomorrow ago last next week weekend month year monday \
     tuesday wednesday thursday friday saturday sunday january february march april may june july \
     august september october november december morning evening afternoon spring summer autumn \
-    fall winter recently since past birthday anniversary";
+    fall winter recently past birthday anniversary";
 
 /// What the first words of questions hint at.
 const HINTS: &[(&str, &str)] = &[
@@ -183,7 +183,13 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::stop_words::is_stop_word, *};
+    use super::{
+        super::{
+            stop_words::{is_also_a_name, is_stop_word},
+            terms::fold,
+        },
+        *,
+    };
 
     #[test]
     fn irregular_forms_are_the_same_word() {
@@ -205,12 +211,11 @@ mod tests {
     #[test]
     fn no_line_of_a_table_has_words_that_no_text_can_match() {
         let lines = forms::FORMS.lines().chain(kinds::SYNONYMS.lines()).chain(kinds::KINDS.lines());
-        for line in lines.chain([WHEN, VAGUE]) {
-            for word in line.split([' ', ':']).filter(|word| !word.is_empty()) {
-                let may = word == "may";
-                assert!(may || !is_stop_word(word), "{word} in {line}");
-                assert_eq!(super::super::terms::fold(word), word, "in {line}");
-            }
-        }
+        let words = lines.chain([WHEN, VAGUE]).flat_map(|line| line.split([' ', ':']));
+        // "May" is a month when it is written like one.
+        let unmatched: Vec<&str> = words
+            .filter(|word| is_stop_word(word) && !is_also_a_name(word) || fold(word) != *word)
+            .collect();
+        assert_eq!(unmatched, Vec::<&str>::new());
     }
 }

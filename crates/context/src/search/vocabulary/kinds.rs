@@ -108,17 +108,14 @@ symbol symbolize represent meaning
 remind reminder memory memorable
 memory remember memories
 religion faith church
-identity transgender lgbtq
-lgbtq pride queer gay
-transition transgender
-adopt adoption agency
+lgbtq queer gay lesbian transgender bisexual
 old age birthday
 born birthday
 nickname call name
 allergy allergic intolerant
 cheap affordable
 rescue adopt shelter
-destination place
+destination place trip
 advice tip suggest recommend
 recommend suggest recommendation
 afraid worry
@@ -142,22 +139,21 @@ hobby activity pastime interest:painting pottery reading writing gardening knitt
 outdoor activity:hiking camping kayaking fishing climbing picnic canoeing biking skiing surfing beach park
 craft:pottery knitting crochet sewing woodworking origami quilting jewelry candle embroidery ceramics
 art artwork:painting drawing sculpture pottery mural sketch watercolor ceramics portrait canvas exhibit gallery
-subject painted:landscape sunset sunrise portrait flower lake horse
 food meal dish cuisine:pizza pasta sushi salad soup curry burger taco sandwich steak chicken salmon lasagna noodles rice stew bread cheese pancake
 dessert treat:cake cookie pie cupcake brownie chocolate icecream cream tart pudding donut muffin
-drink beverage:coffee tea wine beer juice smoothie soda cocktail latte water
+drink beverage:coffee tea wine beer juice smoothie soda cocktail latte
 fruit:apple banana orange strawberry blueberry mango peach grape pear cherry lemon
 vegetable:carrot tomato potato spinach broccoli pepper cucumber lettuce onion zucchini
 plant flower garden:rose tulip sunflower lily orchid succulent cactus daisy herb basil tomato seed
 vehicle transport:car truck bike motorcycle van bus train boat scooter suv
-car model brand:toyota honda ford tesla bmw subaru prius mercedes audi volkswagen
+car model brand:toyota honda ford tesla bmw subaru mercedes audi volkswagen
 family relative:mother father mom dad sister brother son daughter aunt uncle cousin grandma grandpa niece nephew parents husband wife kids
 sibling:brother sister twin
 children kids:son daughter baby toddler
 friend:roommate neighbor colleague buddy
 job career profession occupation:teacher nurse engineer doctor lawyer accountant designer developer chef programmer journalist therapist counselor manager waiter waitress writer actor artist firefighter librarian architect scientist mechanic photographer electrician carpenter pharmacist
-health condition medical:asthma diabetes allergy migraine arthritis cancer flu covid fever infection gastritis surgery anemia
-injury body:knee ankle back shoulder wrist leg arm neck elbow foot hip
+health condition medical:asthma diabetes allergy migraine arthritis cancer flu covid fever infection surgery anemia
+injury body:knee ankle spine shoulder wrist leg arm neck elbow foot hip
 allergy allergic:nut peanut dairy gluten shellfish pollen dust penicillin fur
 emotion feeling mood:happy sad angry anxious nervous excited proud lonely grateful scared relieved overwhelmed
 book:novel memoir mystery fantasy biography author chapter series library
