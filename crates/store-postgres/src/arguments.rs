@@ -19,6 +19,7 @@ pub(crate) struct NewItems {
     statuses: Vec<Option<Cow<'static, str>>>,
     tokens: Vec<Option<i64>>,
     created_ats: Vec<Option<i64>>,
+    counters: Vec<Option<Cow<'static, str>>>,
 }
 
 impl NewItems {
@@ -35,11 +36,12 @@ impl NewItems {
             columns.statuses.push(Some(Cow::Borrowed(item.status.as_str())));
             columns.tokens.push(Some(i64::from(item.tokens)));
             columns.created_ats.push(Some(item.created_at.as_micros()));
+            columns.counters.push(Some(Cow::Owned(item.counter.as_str().to_owned())));
         }
         columns
     }
 
-    pub(crate) fn values(&self) -> [Value<'_>; 8] {
+    pub(crate) fn values(&self) -> [Value<'_>; 9] {
         [
             Value::Ids(&self.ids),
             Value::Ids(&self.responses),
@@ -49,6 +51,7 @@ impl NewItems {
             Value::Texts(&self.statuses),
             Value::Integers(&self.tokens),
             Value::Integers(&self.created_ats),
+            Value::Texts(&self.counters),
         ]
     }
 }

@@ -35,7 +35,7 @@ impl ConversationStore for PostgresStore {
             conversation.created_at.as_micros().into(),
             conversation.updated_at.as_micros().into(),
         ];
-        let create = Call::of("create_conversation_v1", scope, &own)
+        let create = Call::of("create_conversation_v2", scope, &own)
             .and(&items.values())
             .and(&arguments::once(once.as_ref()));
         answers::once(self.pool.call(create, Repeat::Never).await?)
@@ -112,7 +112,7 @@ impl ConversationStore for PostgresStore {
         conversation: ConversationId,
         page: PageRequest<ItemId>,
     ) -> Result<Page<StoredItem>, StoreError> {
-        let list = Call::of("items_v1", scope, &page_of(conversation, &page));
+        let list = Call::of("items_v2", scope, &page_of(conversation, &page));
         let rows: Vec<Answer<Maybe<ItemRow>>> = self.pool.call(list, Repeat::Harmless).await?;
         answers::page(rows, &page)
     }
@@ -124,7 +124,7 @@ impl ConversationStore for PostgresStore {
         item: ItemId,
     ) -> Result<StoredItem, StoreError> {
         let find =
-            Call::of("item_v1", scope, &[conversation.as_uuid().into(), item.as_uuid().into()]);
+            Call::of("item_v2", scope, &[conversation.as_uuid().into(), item.as_uuid().into()]);
         let rows: Vec<ItemRow> = self.pool.call(find, Repeat::Harmless).await?;
         answers::found(rows)?.try_into()
     }
@@ -139,7 +139,7 @@ impl ConversationStore for PostgresStore {
     ) -> Result<(), StoreError> {
         let items = NewItems::new(&items);
         let own = [conversation.as_uuid().into(), now.as_micros().into()];
-        let append = Call::of("append_items_v1", scope, &own)
+        let append = Call::of("append_items_v2", scope, &own)
             .and(&items.values())
             .and(&arguments::once(once.as_ref()));
         let rows: Vec<Answer<Maybe<EarlierRow>>> = self.pool.call(append, Repeat::Never).await?;

@@ -14,6 +14,7 @@ mod answers;
 mod arguments;
 mod connect;
 mod connection;
+mod context_store;
 mod conversation_store;
 mod error;
 mod migrations;

@@ -1,6 +1,7 @@
 //! Rows as the functions return them, and what they mean.
 
 mod branch;
+mod context;
 mod conversation;
 mod item;
 mod log;
@@ -13,6 +14,7 @@ use diesel::{
 };
 
 pub(crate) use branch::BranchRow;
+pub(crate) use context::{ContextRow, RangeRow, SegmentRow, SummaryRow};
 pub(crate) use conversation::ConversationRow;
 pub(crate) use item::ItemRow;
 pub(crate) use log::{LogRow, RunRow};

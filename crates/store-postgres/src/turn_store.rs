@@ -71,15 +71,20 @@ impl TurnStore for PostgresStore {
         ];
         // Not sent again by itself: the second answer would be that it has ended already, which
         // only its caller can tell from an end by somebody else.
-        let finish = Call::of("finish_turn_v1", scope, &own)
+        let finish = Call::of("finish_turn_v2", scope, &own)
             .and(&output.values())
             .and(&runs.values())
-            .and(&[micros(turn.keep_log).into(), turn.only_if_stale.into()]);
+            .and(&[
+                micros(turn.keep_log).into(),
+                turn.only_if_stale.into(),
+                turn.context_state.as_ref().map(|update| update.expected).into(),
+                turn.context_state.as_ref().map(|update| update.state.as_str()).into(),
+            ]);
         answers::done(self.pool.call_reserved(finish, Repeat::Never).await?)
     }
 
     async fn response(&self, scope: &Scope, id: ResponseId) -> Result<StoredResponse, StoreError> {
-        let find = Call::of("response_v1", scope, &[id.as_uuid().into()]);
+        let find = Call::of("response_v2", scope, &[id.as_uuid().into()]);
         let rows: Vec<ResponsePart> = self.pool.call(find, Repeat::Harmless).await?;
         let mut rows = rows.into_iter();
         let response = rows.next().and_then(|row| row.response.0).ok_or(StoreError::NotFound)?;

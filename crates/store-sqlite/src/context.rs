@@ -1,5 +1,7 @@
 //! Statements about what is derived from the beginning of a conversation.
 
+use std::ops::RangeInclusive;
+
 use diesel::{
     OptionalExtension as _,
     dsl::SqlTypeOf,
@@ -103,22 +105,14 @@ pub(crate) fn update_state(
     Ok(())
 }
 
-/// What an edit of the active branch takes off it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Edit {
-    /// Every item after this position.
-    Beyond(i64),
-    /// The item at this position.
-    At(i64),
-}
-
 /// Takes away what is not true any more after an edit of the active branch of a conversation that
-/// has a context, and queues a job where segments are left.
+/// has a context, and queues a job where segments are left. `gone` are the positions where there was
+/// an item that is not there any more.
 pub(crate) fn edit(
     conn: &mut SqliteConnection,
     tenant: &str,
     conversation: Key,
-    edit: Edit,
+    gone: RangeInclusive<i64>,
 ) -> Outcome<()> {
     let reset = Statement::<2>::new(
         "UPDATE conversations SET context_version = context_version + 1,
@@ -127,35 +121,30 @@ pub(crate) fn edit(
         [tenant.into(), conversation.into()],
     );
     reset.execute(conn)?;
-    // The last item that stays before what goes.
-    let (place, stays) = match edit {
-        Edit::Beyond(fork) => {
-            let beyond = segments::table
-                .filter(segments::tenant.eq(tenant))
-                .filter(segments::conversation.eq(conversation))
-                .filter(segments::first.gt(fork));
-            diesel::delete(beyond).execute(conn)?;
-            (fork, fork)
-        }
-        Edit::At(position) => (position, position.saturating_sub(1)),
-    };
-    // Of those that begin at the place or before, only the last can reach beyond it.
-    let around = Statement::<6>::new(
-        "DELETE FROM segments WHERE tenant = ? AND conversation = ? AND last > ? AND first = (
-            SELECT max(first) FROM segments WHERE tenant = ? AND conversation = ? AND first <= ?
+    let (from, to) = gone.into_inner();
+    let within = segments::table
+        .filter(segments::tenant.eq(tenant))
+        .filter(segments::conversation.eq(conversation))
+        .filter(segments::first.ge(from))
+        .filter(segments::first.le(to));
+    diesel::delete(within).execute(conn)?;
+    // Of those that begin before, only the last can reach so far.
+    let reaching = Statement::<6>::new(
+        "DELETE FROM segments WHERE tenant = ? AND conversation = ? AND last >= ? AND first = (
+            SELECT max(first) FROM segments WHERE tenant = ? AND conversation = ? AND first < ?
         )",
         [
             tenant.into(),
             conversation.into(),
-            stays.into(),
+            from.into(),
             tenant.into(),
             conversation.into(),
-            place.into(),
+            from.into(),
         ],
     );
-    around.execute(conn)?;
+    reaching.execute(conn)?;
     let summary = summaries::table.find((tenant, conversation));
-    diesel::delete(summary.filter(summaries::covers_to.gt(stays))).execute(conn)?;
+    diesel::delete(summary.filter(summaries::covers_to.ge(from))).execute(conn)?;
     let left = segments::table
         .filter(segments::tenant.eq(tenant))
         .filter(segments::conversation.eq(conversation));

@@ -139,7 +139,7 @@ impl ContextStore for SqliteStore {
         let lease = clock::micros(lease);
         let claimed = self.threads.write(move |conn| {
             let due = context::due(conn, most)?;
-            due.into_iter().map(|job| claim(conn, job, lease)).collect()
+            due.iter().map(|job| claim(conn, job, lease)).collect()
         });
         claimed.await
     }
@@ -158,7 +158,7 @@ impl ContextStore for SqliteStore {
     }
 }
 
-fn claim(conn: &mut SqliteConnection, job: DueJob, lease: i64) -> Outcome<ContextJob> {
+fn claim(conn: &mut SqliteConnection, job: &DueJob, lease: i64) -> Outcome<ContextJob> {
     let ticket = context::claim(conn, &job.tenant, job.conversation, lease)?;
     let corrupt = |column| StoreError::Corrupt { column };
     let scope = Scope {

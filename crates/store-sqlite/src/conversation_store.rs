@@ -9,8 +9,7 @@ use loquat_domain::{
 use loquat_store::{Archived, ConversationPatch, ConversationStore, Made, Once, StoreError};
 
 use crate::{
-    SqliteStore, branches,
-    context::{self, Edit},
+    SqliteStore, branches, context,
     conversations::{self, Cursor, Start},
     items::{self, Branch},
     key::Key,
@@ -233,7 +232,7 @@ fn unlink(
     let gone = items::find(conn, tenant, conversation, item)?;
     let before = gone.parent;
     if gone.active && home.context_version.is_some() {
-        context::edit(conn, tenant, conversation, Edit::At(gone.position))?;
+        context::edit(conn, tenant, conversation, gone.position..=gone.position)?;
     }
     items::move_children(conn, tenant, conversation, item, before)?;
     responses::move_ends(conn, tenant, conversation, item, before)?;
@@ -261,7 +260,7 @@ fn activate(
         before.leave(conn, Some(leaf))?;
         let fork = branches::activate(conn, tenant, conversation, Some(leaf))?;
         if home.context_version.is_some() {
-            context::edit(conn, tenant, conversation, Edit::Beyond(fork))?;
+            context::edit(conn, tenant, conversation, fork + 1..=i64::MAX)?;
         }
         conversations::set_leaf(conn, scope, conversation, Some(leaf), now.as_micros())?;
     }

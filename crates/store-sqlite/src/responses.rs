@@ -5,15 +5,8 @@ use loquat_domain::{RawJson, Response, Scope, StoredItem};
 use loquat_store::{StoreError, StoredResponse};
 
 use crate::{
-    branches::Walk,
-    context::{self, Edit},
-    conversations,
-    error::Failed,
-    items,
-    key::Key,
-    rows::ResponseRow,
-    schema::responses,
-    threads::Outcome,
+    branches::Walk, context, conversations, error::Failed, items, key::Key, rows::ResponseRow,
+    schema::responses, threads::Outcome,
 };
 
 /// A response with what it produced.
@@ -80,7 +73,10 @@ fn remove(conn: &mut SqliteConnection, scope: &Scope, id: Key, hidden: bool) -> 
         let cut = prune(conn, scope.tenant.as_str(), conversation, leaf)?;
         match cut.filter(|_| home.context_version.is_some()) {
             None => Ok(()),
-            Some(cut) => context::edit(conn, scope.tenant.as_str(), conversation, cut),
+            Some(cut) => {
+                let gone = cut..=i64::MAX;
+                context::edit(conn, scope.tenant.as_str(), conversation, gone)
+            }
         }
     } else {
         conversations::delete(conn, scope, conversation)
@@ -96,13 +92,13 @@ fn is_used(conn: &mut SqliteConnection, scope: &Scope, conversation: Key) -> Out
 }
 
 /// Deletes the items at the end of a branch that nothing continues and no response ends at. Returns
-/// what that takes off the active branch.
+/// the position from which on that has taken items off the active branch.
 fn prune(
     conn: &mut SqliteConnection,
     tenant: &str,
     conversation: Key,
     mut end: Option<Key>,
-) -> Outcome<Option<Edit>> {
+) -> Outcome<Option<i64>> {
     let mut cut = None;
     while let Some(id) = end {
         if !items::is_leaf(conn, tenant, conversation, id)?
@@ -112,7 +108,7 @@ fn prune(
         }
         let gone = items::delete(conn, tenant, id)?;
         if gone.active {
-            cut = Some(Edit::Beyond(gone.position - 1));
+            cut = Some(gone.position);
         }
         end = gone.parent;
     }

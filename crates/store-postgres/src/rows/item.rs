@@ -4,11 +4,11 @@ use diesel::{
     QueryableByName,
     sql_types::{BigInt, Nullable, Text},
 };
-use loquat_domain::{CounterId, Item, ItemId, ItemStatus, ResponseId, StoredItem, Timestamp};
+use loquat_domain::{Item, ItemId, ItemStatus, ResponseId, StoredItem, Timestamp};
 use loquat_store::{StoreError, json};
 use uuid::Uuid;
 
-use super::Part;
+use super::{Part, context::counter};
 
 /// An item where it stands.
 #[derive(Debug, QueryableByName)]
@@ -29,6 +29,8 @@ pub(crate) struct ItemRow {
     tokens: i64,
     #[diesel(sql_type = BigInt)]
     created_at: i64,
+    #[diesel(sql_type = Text)]
+    counter: String,
 }
 
 impl Part for ItemRow {
@@ -46,7 +48,7 @@ impl TryFrom<ItemRow> for StoredItem {
             content: json::decode_content(&row.content)?,
             status: status(&row.status)?,
             tokens: tokens.map_err(|_| StoreError::Corrupt { column: "tokens" })?,
-            counter: CounterId::ESTIMATE,
+            counter: counter(row.counter)?,
             created_at: Timestamp::from_micros(row.created_at),
         };
         Ok(Self { position: row.position, item })

@@ -33,8 +33,17 @@ pub(super) async fn begin(pool: &Pool, scope: &Scope, turn: &BeginTurn) -> Resul
         micros(turn.lease).into(),
     ];
     let once = arguments::once(turn.once.as_ref());
-    let begin =
-        Call::of("begin_turn_v1", scope, &own).and(&home.values()).and(&input.values()).and(&once);
+    let change = turn.context.as_ref();
+    let change = [
+        change.and_then(|change| change.expected).into(),
+        change.map(|change| change.anchor).into(),
+        change.map(|change| change.state.as_str()).into(),
+    ];
+    let begin = Call::of("begin_turn_v2", scope, &own)
+        .and(&home.values())
+        .and(&input.values())
+        .and(&once)
+        .and(&change);
     let rows: Vec<Answer<Maybe<EarlierRow>>> = pool.call(begin, Repeat::Never).await?;
     answers::once(rows)
 }

@@ -31,4 +31,14 @@ SELECT 't' || i % 20, 'u' || i % 40, 'r', 'k' || i, '', md5('r' || i)::uuid, NUL
     loquat.now_v1() + 1000000000000 FROM generate_series(1, 20000) i;
 INSERT INTO loquat.branches
 SELECT 'acme', md5('big')::uuid, md5('b' || i)::uuid FROM generate_series(1, 5000) i;
+INSERT INTO loquat.segments
+SELECT 't' || i % 20, md5('c' || i)::uuid, 0, 9, '' FROM generate_series(1, 20000) i;
+INSERT INTO loquat.segments
+SELECT 'acme', md5('big')::uuid, i * 3, i * 3 + 2, '' FROM generate_series(1, 5000) i;
+INSERT INTO loquat.summaries
+SELECT 't' || i % 20, md5('c' || i)::uuid, 9, 'in short', 2, 'estimate-1', 'm', i
+FROM generate_series(1, 20000) i;
+INSERT INTO loquat.context_jobs
+SELECT 't' || i % 20, md5('c' || i)::uuid, 'u' || i % 40, loquat.now_v1() + 1000000000000, 0, i
+FROM generate_series(1, 20000) i;
 ANALYZE;

@@ -8,7 +8,8 @@ use loquat_domain::{
     Role, Scope, Settings, Status, TenantId, Timestamp, UserId,
 };
 use loquat_store::{
-    BeginTurn, Checkpoint, CheckpointLog, ConversationStore, FinishTurn, Once, Place, StoreError,
+    BeginTurn, Checkpoint, CheckpointLog, ContextChange, ContextStore, ContextUpdate,
+    ConversationStore, FinishTurn, HistoryStart, Once, Place, Reach, Segment, StoreError, Summary,
     TurnHome, TurnStore, json,
 };
 use loquat_store_postgres::{PostgresOptions, PostgresStore};
@@ -132,25 +133,61 @@ impl Notebook {
         response: Response,
         text: &str,
     ) -> Result<ItemId, StoreError> {
-        let item = self.item(text);
-        let leaf = item.id;
-        let response = Response { status: Status::Completed, completed_at: Some(NOW), ..response };
-        let turn = FinishTurn {
-            response,
-            output: vec![item],
+        let turn = self.end(response, text);
+        let leaf = turn.output[0].id;
+        self.store.finish_turn(&self.scope, turn).await.map(|()| leaf)
+    }
+
+    /// A turn's end with one message.
+    pub(crate) fn end(&self, response: Response, text: &str) -> FinishTurn {
+        FinishTurn {
+            response: Response { status: Status::Completed, completed_at: Some(NOW), ..response },
+            output: vec![self.item(text)],
             last_sequence: 9,
             log: vec![run(1)],
             keep_log: HOUR,
             only_if_stale: false,
             context_state: None,
-        };
-        self.store.finish_turn(&self.scope, turn).await.map(|()| leaf)
+        }
     }
 
     /// A sign of life with an event.
     pub(crate) fn sign(&self, response: ResponseId, sequence: u64) -> Checkpoint {
         let log = Some(run(sequence));
         Checkpoint { scope: self.scope.clone(), response, at_work: true, log }
+    }
+
+    /// Lets the first item of a conversation leave its window, and keeps all that can be made of
+    /// it. Its last turn has ended.
+    pub(crate) async fn shorten(&self, id: ConversationId) {
+        let (store, scope) = (&self.store, &self.scope);
+        let from = HistoryStart::Conversation(id);
+        let history = store.history(scope, from, Reach::tokens(0)).await.unwrap();
+        let change = ContextChange {
+            expected: history.context.map(|context| context.version),
+            anchor: 1,
+            state: RawJson::from_checked("{}"),
+        };
+        let expected = change.version();
+        let mut turn = self.turn(at_leaf(id, history.head.leaf), "q", None);
+        turn.context = Some(change);
+        let response = turn.response.clone();
+        store.begin_turn(scope, turn).await.unwrap();
+        let context_state = Some(ContextUpdate { expected, state: RawJson::from_checked("[]") });
+        let end = FinishTurn { context_state, ..self.end(response, "a") };
+        store.finish_turn(scope, end).await.unwrap();
+        let edits = store.backlog(scope, id).await.unwrap().edits;
+        let segment = Segment { first: 0, last: 0, data: vec![7; 3_000] };
+        store.put_segment(scope, id, edits, segment).await.unwrap();
+        let summary = Summary {
+            covers_to: 0,
+            text: "in short".to_owned(),
+            tokens: 2,
+            counter: CounterId::ESTIMATE,
+            model: "echo".to_owned(),
+            created_at: NOW,
+        };
+        store.put_summary(scope, id, edits, summary).await.unwrap();
     }
 
     /// The texts of the active branch, oldest first.

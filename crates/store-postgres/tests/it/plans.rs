@@ -7,8 +7,9 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use loquat_domain::{ConversationId, Fingerprint, IdempotencyKey, ItemId, Order};
 use loquat_store::{
-    Archived, BeginTurn, ConversationPatch, ConversationStore as _, FinishTurn, HistoryStart, Once,
-    Place, Reach, TurnHome, TurnStore as _, Upkeep as _,
+    Archived, BeginTurn, ContextChange, ContextStore as _, ContextUpdate, ConversationPatch,
+    ConversationStore as _, FinishTurn, HistoryStart, Once, Place, Reach, TurnHome, TurnStore as _,
+    Upkeep as _,
 };
 use loquat_testkit::{ClusterOptions, PrivateCluster};
 
@@ -46,7 +47,7 @@ fn logged(log: &Path, from: usize) -> (BTreeSet<Planned>, usize) {
 }
 
 /// The columns by which each index must be searched so that few rows are found.
-const NARROW: [(&str, &[&str]); 14] = [
+const NARROW: [(&str, &[&str]); 18] = [
     ("conversations_pkey", &["tenant", "id"]),
     ("conversations_by_creation", &["tenant", "user_id", "archived", "created_at"]),
     ("items_pkey", &["tenant", "id"]),
@@ -61,6 +62,10 @@ const NARROW: [(&str, &[&str]); 14] = [
     ("response_events_pkey", &["tenant", "response"]),
     ("idempotency_keys_pkey", &["tenant", "user_id", "route", "key"]),
     ("idempotency_keys_by_expiry", &["keep_until"]),
+    ("segments_pkey", &["tenant", "conversation", "first_position"]),
+    ("summaries_pkey", &["tenant", "conversation"]),
+    ("context_jobs_pkey", &["tenant", "conversation"]),
+    ("context_jobs_by_due", &["due_at"]),
 ];
 
 /// What goes with a conversation or asks for the first of its rows may look for all of them.
@@ -70,6 +75,8 @@ fn takes_all(statement: &str) -> bool {
         "DELETE FROM loquat.items WHERE tenant = p_tenant AND conversation = p_id",
         "DELETE FROM loquat.items WHERE tenant = p_tenant AND conversation = v_conversation",
         "WHERE tenant = p_tenant AND conversation = v_conversation AND id <> p_id",
+        "SELECT FROM loquat.segments WHERE tenant = p_tenant AND conversation = p_conversation",
+        "WHERE s.tenant = p_tenant AND s.conversation = p_conversation\n    ORDER BY s.first_position",
     ];
     statement.starts_with("DELETE FROM ONLY") || all.iter().any(|all| statement.contains(all))
 }
@@ -224,6 +231,49 @@ async fn use_upkeep(notebook: &Notebook) {
     store.ping().await.unwrap();
 }
 
+/// What is derived from a conversation, and every edit that takes it away.
+async fn use_context(notebook: &Notebook) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    let items = notebook.items(&["a", "b", "c", "d"]);
+    let ids: Vec<ItemId> = items.iter().map(|item| item.id).collect();
+    let id = notebook.conversation_of(items).await;
+    notebook.shorten(id).await;
+    for job in store.claim_context_jobs(9, HOUR).await.unwrap() {
+        store.end_context_job(job.clone(), Some(Duration::ZERO)).await.unwrap();
+        store.end_context_job(job, None).await.unwrap();
+    }
+    let reach = Reach { tokens: u64::MAX, anchored: true, segments: true };
+    let history = store.history(scope, HistoryStart::Conversation(id), reach).await.unwrap();
+    assert_eq!((history.items.len(), history.segments.len()), (5, 1));
+    assert!(history.context.unwrap().summary.is_some());
+    assert_eq!(store.items_at(scope, id, &[0, 2, 9]).await.unwrap().len(), 2);
+    assert_eq!(store.pinned(scope, id, &ids).await.unwrap().len(), 4);
+    assert_eq!(store.span(scope, id, 1, 9, 2).await.unwrap().len(), 2);
+    store.delete_item(scope, id, ids[0], NOW).await.unwrap();
+    notebook.shorten(id).await;
+    turn(notebook, id, |_| Place::After(Some(ids[2]))).await;
+    assert_eq!(store.backlog(scope, id).await.unwrap().covered, [0..=0]);
+
+    let home = TurnHome::New { conversation: notebook.new_conversation(), listed: false };
+    let conversation = match &home {
+        TurnHome::New { conversation, .. } => conversation.id,
+        TurnHome::Existing { id, .. } => *id,
+    };
+    let mut begun = notebook.turn(home, "q", None);
+    let state = loquat_domain::RawJson::from_checked("{}");
+    begun.context = Some(ContextChange { expected: None, anchor: 0, state: state.clone() });
+    let first = begun.response.clone();
+    store.begin_turn(scope, begun).await.unwrap();
+    let mut end = notebook.end(first.clone(), "a");
+    end.context_state = Some(ContextUpdate { expected: 1, state });
+    store.finish_turn(scope, end).await.unwrap();
+    let head = store.history(scope, HistoryStart::Response(first.id), reach).await.unwrap().head;
+    let home = TurnHome::Existing { id: conversation, place: Place::After(head.leaf) };
+    let second = notebook.begin(home, "q").await.unwrap();
+    store.delete_response(scope, second.id).await.unwrap();
+    assert_eq!(store.backlog(scope, conversation).await.unwrap().edits, 1);
+}
+
 /// Uses every method, and every way through each.
 async fn use_everything(notebook: &Notebook) {
     let items = notebook.items(&["a", "b", "c"]);
@@ -236,6 +286,7 @@ async fn use_everything(notebook: &Notebook) {
     use_items(notebook, id).await;
     use_responses(notebook).await;
     use_upkeep(notebook).await;
+    use_context(notebook).await;
     let empty = notebook.conversation_of(Vec::new()).await;
     let running = notebook.begin(at_leaf(empty, None), "q").await.unwrap();
     notebook.store.delete_response(&notebook.scope, running.id).await.unwrap();
@@ -291,7 +342,7 @@ const FILL: &str = include_str!("fill.sql");
 
 /// What of the hot statements' plans must be so and not otherwise: a part of the statement, and of
 /// its plan.
-const EXPECTED: [(&str, &str); 16] = [
+const EXPECTED: [(&str, &str); 22] = [
     ("WITH RECURSIVE branch AS (", "Index Cond: ((id = b_1.parent) AND (tenant"),
     ("AND i.position > v_position", "->  Index Scan using items_active on items i"),
     ("AND i.position < v_position", "->  Index Scan Backward using items_active on items i"),
@@ -308,6 +359,12 @@ const EXPECTED: [(&str, &str); 16] = [
     ("log_until <= v_now", "Index Scan using turns_by_log"),
     ("keep_until <= v_now ORDER BY", "Index Scan using idempotency_keys_by_expiry"),
     ("AND route = p_route AND key = p_key", "Index Scan using idempotency_keys_pkey"),
+    ("), unread AS (", "Index Scan using items_active on items items_1"),
+    ("due_at <= v_now ORDER BY", "Index Scan using context_jobs_by_due"),
+    ("s.first_position < v_end.position", "Index Scan using segments_pkey"),
+    ("AND active AND position = place", "Index Scan using items_active"),
+    ("i.position >= p_from AND i.position < p_to", "Index Scan using items_active"),
+    ("AND position > v_position", "Index Only Scan using items_active"),
 ];
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Row-level security, as the role that runs meets it.
 
 use loquat_domain::Order;
-use loquat_store::{ConversationStore as _, TurnHome, Upkeep as _};
+use loquat_store::{ContextStore as _, ConversationStore as _, TurnHome, Upkeep as _};
 use loquat_store_postgres::{Bypass, ConnectError, PostgresStore};
 use tokio_postgres::{Client, error::SqlState};
 
@@ -40,7 +40,11 @@ async fn fill(notebook: &Notebook) {
         let once = loquat_store::Once { route: "r", key, fingerprint, keep: crate::notebook::HOUR };
         let turn = person.turn(home, "e", Some(once));
         loquat_store::TurnStore::begin_turn(&*person.store, &person.scope, turn).await.unwrap();
+        person.shorten(id).await;
     }
+    // Nobody else gets them.
+    let jobs = notebook.store.claim_context_jobs(9, crate::notebook::HOUR).await.unwrap();
+    assert_eq!(jobs.len(), 2);
 }
 
 #[tokio::test]
@@ -48,7 +52,7 @@ async fn every_table_with_a_tenant_is_bound_by_a_policy_also_for_its_owner() {
     let database = database().await;
     let client = client(&database.app_url()).await;
     let tables = tables(&client).await;
-    assert!(tables.len() >= 7, "{tables:?}");
+    assert!(tables.len() >= 10, "{tables:?}");
     let unbound = "SELECT c.relname::text FROM pg_class c
         WHERE c.relnamespace = 'loquat'::regnamespace AND c.relkind IN ('r', 'p')
             AND c.relname <> '__diesel_schema_migrations'
@@ -88,7 +92,7 @@ async fn only_upkeep_may_look_beyond_a_tenant_and_only_where_it_has_to() {
     let others = client.query(others, &[]).await.unwrap();
     let others: Vec<(String, String, bool)> =
         others.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
-    let expected = ["idempotency_keys", "turns"];
+    let expected = ["context_jobs", "idempotency_keys", "turns"];
     assert_eq!(others, expected.map(|table| (table.to_owned(), "r".to_owned(), true)));
 }
 
@@ -174,7 +178,10 @@ async fn a_statement_that_forgets_its_where_changes_one_tenant_only() {
             UPDATE loquat.conversations SET title = 'mine now';
             UPDATE loquat.items SET content = 'mine now';
             UPDATE loquat.turns SET stop_requested = true;
+            UPDATE loquat.summaries SET text = 'mine now';
             DELETE FROM loquat.response_events;
+            DELETE FROM loquat.segments;
+            DELETE FROM loquat.context_jobs;
             DELETE FROM loquat.conversations;
             COMMIT",
         )
@@ -208,6 +215,8 @@ async fn nothing_can_be_written_for_another_tenant() {
         }
         for statement in [
             "INSERT INTO loquat.branches VALUES ('acme', gen_random_uuid(), gen_random_uuid())",
+            "INSERT INTO loquat.segments VALUES ('acme', gen_random_uuid(), 0, 1, '')",
+            "INSERT INTO loquat.context_jobs VALUES ('acme', gen_random_uuid(), 'ada', 0, 0, 0)",
             "INSERT INTO loquat.conversations (
                 tenant, id, user_id, metadata, listed, archived, created_at, updated_at
             ) VALUES ('acme', gen_random_uuid(), 'ada', '{}', true, false, 0, 0)",
@@ -243,6 +252,7 @@ async fn upkeep_sees_no_more_than_what_has_run_out_and_leaves_no_trace() {
     client.batch_execute("BEGIN").await.unwrap();
     client.query("SELECT * FROM loquat.stale_turns_v1(9)", &[]).await.unwrap();
     client.query("SELECT * FROM loquat.forget_expired_v1(9)", &[]).await.unwrap();
+    client.query("SELECT * FROM loquat.claim_context_jobs_v1(9, 0)", &[]).await.unwrap();
     let left = "SELECT current_setting('loquat.upkeep') || current_setting('loquat.tenant')";
     let left: String = client.query_one(left, &[]).await.unwrap().get(0);
     assert_eq!(left, "");

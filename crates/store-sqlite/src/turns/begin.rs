@@ -7,7 +7,7 @@ use loquat_store::{BeginTurn, ContextChange, Made, Once, Place, StoreError, Turn
 use crate::{
     branches,
     clock::Clock,
-    context::{self, Edit},
+    context,
     conversations::{self, Start},
     items::{self, Branch, Tail},
     key::Key,
@@ -132,7 +132,7 @@ fn begin_in_existing(
                 tree.leave(conn, after.map(|tail| tail.id))?;
                 let fork = branches::activate(conn, tenant, id, after.map(|tail| tail.id))?;
                 if home.context_version.is_some() {
-                    context::edit(conn, tenant, id, Edit::Beyond(fork))?;
+                    context::edit(conn, tenant, id, fork + 1..=i64::MAX)?;
                 }
             }
             after

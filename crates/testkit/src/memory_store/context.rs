@@ -1,6 +1,6 @@
 //! What is derived from the beginning of long conversations.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use async_trait::async_trait;
 use loquat_domain::{ConversationId, ItemId, RawJson, Role, Scope, StoredItem, Timestamp};
@@ -32,24 +32,6 @@ struct JobRow {
     due_at: Timestamp,
     attempts: u32,
     ticket: i64,
-}
-
-/// What an edit of the active branch takes off it.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Edit {
-    /// Every item after this position.
-    Beyond(i64),
-    /// The item at this position.
-    At(i64),
-}
-
-impl Edit {
-    fn concerns(self, first: i64, last: i64) -> bool {
-        match self {
-            Self::Beyond(fork) => last > fork,
-            Self::At(position) => (first..=last).contains(&position),
-        }
-    }
 }
 
 impl ContextRow {
@@ -142,11 +124,12 @@ impl Tenant {
         }
     }
 
-    /// Takes away what is not true any more after an edit of the active branch.
+    /// Takes away what is not true any more after an edit of the active branch. `gone` are the
+    /// positions where there was an item that is not there any more.
     pub(super) fn edit_context(
         &mut self,
         conversation: ConversationId,
-        edit: Edit,
+        gone: RangeInclusive<i64>,
         now: Timestamp,
     ) {
         let ticket = self.next_ticket();
@@ -155,8 +138,9 @@ impl Tenant {
         context.version += 1;
         context.edits += 1;
         context.window = None;
-        context.segments.retain(|_, segment| !edit.concerns(segment.first, segment.last));
-        context.summary.take_if(|summary| edit.concerns(i64::MIN, summary.covers_to));
+        let (from, to) = gone.into_inner();
+        context.segments.retain(|_, segment| segment.last < from || segment.first > to);
+        context.summary.take_if(|summary| summary.covers_to >= from);
         if !context.segments.is_empty() {
             context.queue(ticket, now);
         }
@@ -174,7 +158,7 @@ impl Tenant {
         let stays: Vec<ItemId> = self.branch(leaf).map(|row| row.stored.item.id).collect();
         let fork = self.branch(home.leaf).find(|row| stays.contains(&row.stored.item.id));
         let fork = fork.map_or(-1, |row| row.stored.position);
-        self.edit_context(conversation, Edit::Beyond(fork), now);
+        self.edit_context(conversation, fork + 1..=i64::MAX, now);
     }
 
     /// The first items of the active branch that are the operator's words and before a position.

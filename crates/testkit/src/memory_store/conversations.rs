@@ -7,7 +7,7 @@ use loquat_domain::{
 };
 use loquat_store::{Archived, ConversationPatch, ConversationStore, Made, Once, StoreError};
 
-use super::{MemoryStore, StoreCall, context::Edit};
+use super::{MemoryStore, StoreCall};
 
 #[async_trait]
 impl ConversationStore for MemoryStore {
@@ -155,7 +155,7 @@ impl ConversationStore for MemoryStore {
         let position = tenant.item(conversation, item)?.stored.position;
         let home = tenant.listed(&scope.user, conversation)?;
         if tenant.branch(home.leaf).any(|row| row.stored.item.id == item) {
-            tenant.edit_context(conversation, Edit::At(position), self.clock.now());
+            tenant.edit_context(conversation, position..=position, self.clock.now());
         }
         tenant.unlink(item);
         let row = tenant.listed_mut(&scope.user, conversation)?;

@@ -9,7 +9,7 @@ use loquat_domain::{
 use loquat_store::{CheckpointLog, StoreError};
 
 use super::{
-    context::{ContextRow, Edit},
+    context::ContextRow,
     keys::{KeyName, KeyRow},
 };
 
@@ -292,7 +292,7 @@ impl Tenant {
             end = row.and_then(|row| row.parent);
         }
         if let Some(position) = first_off {
-            self.edit_context(gone.conversation, Edit::Beyond(position - 1), now);
+            self.edit_context(gone.conversation, position..=i64::MAX, now);
         }
     }
 
