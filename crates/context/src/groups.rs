@@ -2,71 +2,91 @@
 
 use std::collections::{HashMap, HashSet};
 
-use loquat_domain::{ItemContent, Role, StoredItem};
+use loquat_domain::{ItemContent, Role};
+
+use crate::weighed::Weighed;
 
 /// Where a history may be cut, and what of it cannot be sent.
 #[derive(Debug)]
 pub(crate) struct Groups {
     /// What stays out of the prompt wherever the window begins.
     pub(crate) unsendable: Vec<Option<Why>>,
-    /// Before these items a turn begins: a person's message, with no call open.
+    /// Before these items a turn begins: a person's message, or a compaction, with no call open.
     pub(crate) turns: Vec<usize>,
     /// Before these items a step of a turn begins: something that a model said or asked for, with
-    /// no call open.
+    /// no call open and without a thought that led to it.
     pub(crate) steps: Vec<usize>,
     /// True when the new items answer a call of the history.
     pub(crate) open_at_end: bool,
 }
 
-/// Why an item cannot be sent.
+/// Why an item cannot be sent. Providers refuse a history with one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
     /// An output whose call is gone.
     NoCall,
     /// A call that nothing answers.
     NeverAnswered,
-    /// A thought whose consequence is not sent.
+    /// A thought of which nothing came that is sent.
     ThoughtOfNothing,
+}
+
+impl Why {
+    /// In words for the receipt.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoCall => "its function call is gone",
+            Self::NeverAnswered => "its function call was never answered",
+            Self::ThoughtOfNothing => "what it led to is not sent",
+        }
+    }
 }
 
 impl Groups {
     /// Of a history, oldest first, and the new items that follow it.
-    pub(crate) fn of(history: &[StoredItem], input: &[ItemContent]) -> Self {
+    pub(crate) fn of(history: &[Weighed], input: &[ItemContent]) -> Self {
         let unsendable = unsendable(history, input);
         let (open, open_at_end) = open(history, input, &unsendable);
         let mut turns = Vec::new();
         let mut steps = Vec::new();
-        for (at, stored) in history.iter().enumerate() {
-            let after_thought = at
-                .checked_sub(1)
-                .and_then(|before| history.get(before))
-                .is_some_and(|before| matches!(before.item.content, ItemContent::Reasoning(_)));
-            if open.get(at).copied().unwrap_or(false) {
-                continue;
-            }
-            match (&stored.item.content, stored.item.content.role()) {
-                (_, Some(Role::User)) => turns.push(at),
+        // A thought, what it led to and what was said beside it are sent together or not at all.
+        let mut thought = false;
+        for (at, item) in history.iter().enumerate() {
+            let is_open = open.get(at).copied().unwrap_or(false);
+            match (item.content(), item.content().role()) {
                 (ItemContent::Compaction(_), _) => {
                     // What it stands for is sent no more.
                     turns.clear();
                     steps.clear();
                     turns.push(at);
+                    thought = false;
                 }
-                (ItemContent::FunctionCallOutput(_), _) => {}
-                _ if after_thought => {}
-                _ => steps.push(at),
+                (_, Some(Role::User)) => {
+                    turns.extend((!is_open).then_some(at));
+                    thought = false;
+                }
+                (ItemContent::FunctionCallOutput(_), _) => thought = false,
+                (_, Some(Role::System | Role::Developer)) => {
+                    steps.extend((!is_open).then_some(at));
+                    thought = false;
+                }
+                (content, _) => {
+                    steps.extend((!is_open && !thought).then_some(at));
+                    thought |= matches!(content, ItemContent::Reasoning(_));
+                }
             }
         }
         Self { unsendable, turns, steps, open_at_end }
     }
+
+    /// True when the item at this index can be sent.
+    pub(crate) fn is_sendable(&self, at: usize) -> bool {
+        !self.unsendable.get(at).is_some_and(Option::is_some)
+    }
 }
 
 /// For each item: is a call before it answered by it or later? And is one answered by the new items?
-fn open(
-    history: &[StoredItem],
-    input: &[ItemContent],
-    out: &[Option<Why>],
-) -> (Vec<bool>, bool) {
+fn open(history: &[Weighed], input: &[ItemContent], out: &[Option<Why>]) -> (Vec<bool>, bool) {
     let mut called_at: HashMap<&str, usize> = HashMap::new();
     // How many calls become open, and are no longer, with each item.
     let mut opened = vec![0_i64; history.len() + 1];
@@ -78,11 +98,11 @@ fn open(
             }
         }
     };
-    for (at, stored) in history.iter().enumerate() {
+    for (at, item) in history.iter().enumerate() {
         if out.get(at).is_some_and(Option::is_some) {
             continue;
         }
-        match &stored.item.content {
+        match item.content() {
             ItemContent::FunctionCall(call) => {
                 called_at.insert(&call.call_id, at);
             }
@@ -91,7 +111,8 @@ fn open(
                     span(*call, at);
                 }
             }
-            _ => {}
+            ItemContent::Compaction(_) => called_at.clear(),
+            ItemContent::Message(_) | ItemContent::Reasoning(_) => {}
         }
     }
     let mut open_at_end = false;
@@ -115,13 +136,12 @@ fn open(
     (open, open_at_end)
 }
 
-/// What cannot be sent: outputs without a call before them, calls without an output after them, and
-/// the thoughts that led to such a call. Providers refuse such a history.
-fn unsendable(history: &[StoredItem], input: &[ItemContent]) -> Vec<Option<Why>> {
+/// What cannot be sent of a run of items, oldest first, that others follow.
+pub(crate) fn unsendable(items: &[Weighed], followed_by: &[ItemContent]) -> Vec<Option<Why>> {
     let mut calls = HashSet::new();
-    let mut out: Vec<Option<Why>> = history
+    let mut out: Vec<Option<Why>> = items
         .iter()
-        .map(|stored| match &stored.item.content {
+        .map(|item| match item.content() {
             ItemContent::FunctionCall(call) => {
                 calls.insert(call.call_id.as_str());
                 None
@@ -129,29 +149,62 @@ fn unsendable(history: &[StoredItem], input: &[ItemContent]) -> Vec<Option<Why>>
             ItemContent::FunctionCallOutput(output) => {
                 (!calls.contains(output.call_id.as_str())).then_some(Why::NoCall)
             }
-            _ => None,
+            ItemContent::Compaction(_) => {
+                calls.clear();
+                None
+            }
+            ItemContent::Message(_) | ItemContent::Reasoning(_) => None,
         })
         .collect();
-    let mut answered: HashSet<&str> = input.iter().filter_map(output_id).collect();
-    let mut next = None;
-    for (stored, out) in history.iter().zip(&mut out).rev() {
-        match &stored.item.content {
+    let mut answered: HashSet<&str> = followed_by.iter().filter_map(output_id).collect();
+    let mut follows = followed_by.first().map_or(Follows::Other, Follows::of);
+    for (item, out) in items.iter().zip(&mut out).rev() {
+        match item.content() {
             ItemContent::FunctionCallOutput(output) => {
                 answered.insert(&output.call_id);
             }
-            ItemContent::FunctionCall(call) if !answered.contains(call.call_id.as_str()) => {
+            ItemContent::Compaction(_) => answered.clear(),
+            // Models reuse ids: an output answers the last call before it, and no earlier one.
+            ItemContent::FunctionCall(call) if !answered.remove(call.call_id.as_str()) => {
                 *out = Some(Why::NeverAnswered);
             }
-            ItemContent::Reasoning(_)
-                if matches!(next, Some(Why::NeverAnswered | Why::ThoughtOfNothing)) =>
-            {
+            ItemContent::Reasoning(_) if follows == Follows::Other => {
                 *out = Some(Why::ThoughtOfNothing);
             }
             _ => {}
         }
-        next = *out;
+        follows = match (&out, follows) {
+            (None, _) => Follows::of(item.content()),
+            // Of several calls that one thought led to, another may be sent.
+            (Some(Why::NeverAnswered), Follows::Deed) => Follows::Deed,
+            (Some(_), _) => Follows::Other,
+        };
     }
     out
+}
+
+/// What comes after an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Follows {
+    /// A model's thought.
+    Thought,
+    /// A model's call or words.
+    Deed,
+    /// What no thought leads to.
+    Other,
+}
+
+impl Follows {
+    const fn of(content: &ItemContent) -> Self {
+        match content {
+            ItemContent::Reasoning(_) => Self::Thought,
+            ItemContent::FunctionCall(_) => Self::Deed,
+            ItemContent::Message(message) if matches!(message.role, Role::Assistant) => Self::Deed,
+            ItemContent::Message(_)
+            | ItemContent::FunctionCallOutput(_)
+            | ItemContent::Compaction(_) => Self::Other,
+        }
+    }
 }
 
 fn output_id(content: &ItemContent) -> Option<&str> {

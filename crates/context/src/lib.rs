@@ -35,6 +35,7 @@ mod build;
 mod compaction;
 mod count;
 mod groups;
+mod parts;
 mod plan;
 mod policy;
 mod recall;
@@ -42,6 +43,7 @@ mod receipt;
 mod search;
 mod state;
 mod transcript;
+mod weighed;
 mod window;
 
 pub use build::{KnownSummary, Loaded, Prompt, build};
@@ -49,10 +51,11 @@ pub use compaction::{seal, unseal};
 #[cfg(feature = "bpe")]
 pub use count::Bpe;
 pub use count::{Estimate, TokenCounter};
+pub use parts::{PolicyError, PolicyParts};
 pub use plan::{ContextError, ModelWindow, Need, NewTurn, plan};
 pub use policy::{Gate, Policy, Recall, Window};
 pub use receipt::{
-    Budget, CacheReport, Counted, Dropped, Evicted, GateReport, Receipt, Recalled, Section,
+    Budget, CacheReport, Counted, Dropped, Evicted, GateReport, Recalled, Receipt, Section,
     SectionKind, SummaryReport, WindowReport,
 };
 pub use search::{DamagedSegment, Entry, Hit, Query, SCORE_ONE, Search, asks, index, search};

@@ -91,7 +91,8 @@ pub enum ContextError {
         /// The most that would fit.
         budget: u32,
     },
-    /// A new function output answers a call that the history does not have.
+    /// A new function output answers a call that the history does not have, or that has left the
+    /// window since.
     #[error("no function call with the call_id of input item {index}")]
     UnknownCall {
         /// Index of the output among the new items.
@@ -126,8 +127,8 @@ pub fn plan(
         truncation,
     };
     // Estimates are calibrated by what is loaded only later, to the double at most.
-    let largest = if need.model.exact { 8 } else { State::SMALLEST_EIGHTHS };
-    let budget = need.budget(largest);
+    let double = need.budget(State::SMALLEST_EIGHTHS);
+    let budget = if need.model.exact { need.budget(8) } else { double };
     let fixed = need.turn.tokens();
     if fixed > budget {
         return Err(ContextError::TooLarge {
@@ -136,8 +137,9 @@ pub fn plan(
             budget: need.budget(8),
         });
     }
-    // One more than there is room for, so that what stays out is noticed.
-    need.history_tokens = u64::from(budget - fixed) + 1;
+    // More than there is room for, so that what stays out is noticed. Exact counts too are read to
+    // the double, so that what a long turn began with is there still when its last step was large.
+    need.history_tokens = u64::from(double - fixed) + 1;
     if let (Some(recall), Some(message)) = (policy.recall, &need.turn.message) {
         need.query = recall.query(message);
         let most = recall.max_tokens / TOKENS_PER_CANDIDATE;

@@ -1,7 +1,8 @@
 //! A conversation in memory.
 
 use loquat_domain::{
-    Item, ItemContent, ItemId, ItemStatus, Message, Settings, StoredItem, Timestamp, Truncation,
+    Item, ItemContent, ItemId, ItemStatus, Message, Role, Settings, StoredItem, Timestamp,
+    Truncation,
 };
 use uuid::Uuid;
 
@@ -51,7 +52,11 @@ impl<C: TokenCounter> Transcript<C> {
 
     /// Adds what somebody with a name said, whether or not it begins another session.
     pub fn push_said(&mut self, author: &str, begins: bool, message: Message, at: Timestamp) {
-        self.add(ItemContent::Message(message), at, Said { author: Some(author.to_owned()), begins });
+        self.add(
+            ItemContent::Message(message),
+            at,
+            Said { author: Some(author.to_owned()), begins },
+        );
     }
 
     /// Adds a message, a function call or anything else.
@@ -125,6 +130,16 @@ impl<C: TokenCounter> Transcript<C> {
             tokens += u64::from(stored.item.tokens);
             loaded.history.push(stored.clone());
         }
+        if !loaded.reached_root {
+            let before = self.items.len() - loaded.history.len();
+            let lead = self.items.iter().take(before.min(Loaded::MOST_LEAD));
+            let lead = lead.take_while(|stored| is_operators(&stored.item.content));
+            loaded.lead = lead.cloned().collect();
+        }
+        let opens = |stored: &&StoredItem| self.state.opening.contains(&stored.item.id);
+        if !self.state.opening.is_empty() {
+            loaded.opening = self.items.iter().filter(opens).cloned().collect();
+        }
         if let Some(query) = &need.query {
             self.look_up(query, need.candidates, &mut loaded);
         }
@@ -134,8 +149,7 @@ impl<C: TokenCounter> Transcript<C> {
     fn look_up(&self, query: &crate::Query, most: usize, loaded: &mut Loaded) {
         let indexed = self.segments.len() * SEGMENT;
         let rest = self.index_from(indexed);
-        let segments: Vec<&[u8]> =
-            self.segments.iter().chain([&rest]).map(Vec::as_slice).collect();
+        let segments: Vec<&[u8]> = self.segments.iter().chain([&rest]).map(Vec::as_slice).collect();
         // What was made here a moment ago is whole.
         let Ok(search) = search(query, &segments, most) else { return };
         loaded.known_terms = search.known_terms;
@@ -143,6 +157,10 @@ impl<C: TokenCounter> Transcript<C> {
         loaded.found = search.hits.iter().filter_map(|hit| at(hit.position)).cloned().collect();
         loaded.hits = search.hits;
     }
+}
+
+fn is_operators(content: &ItemContent) -> bool {
+    matches!(content.role(), Some(Role::System | Role::Developer))
 }
 
 /// Who said something, and whether it begins a session.
@@ -167,9 +185,7 @@ pub fn index_items(items: &[StoredItem], before: Option<Timestamp>) -> Vec<u8> {
     }))
 }
 
-fn index_said<'a>(
-    turns: impl Iterator<Item = (&'a StoredItem, bool, Option<&'a str>)>,
-) -> Vec<u8> {
+fn index_said<'a>(turns: impl Iterator<Item = (&'a StoredItem, bool, Option<&'a str>)>) -> Vec<u8> {
     let turns: Vec<_> = turns
         .map(|(stored, begins, author)| {
             let text = match &stored.item.content {

@@ -2,16 +2,22 @@
 
 use std::ops::Range;
 
-use loquat_domain::{ItemContent, Role, StoredItem};
+use loquat_domain::{ItemContent, Role};
 
-use crate::{Window, groups::Groups};
+use crate::{
+    Window,
+    groups::Groups,
+    weighed::{Weighed, total},
+};
 
-/// A history, oldest first, with what each item costs.
+/// A history, oldest first, with what the window costs from each item on.
 pub(crate) struct Costed<'a> {
-    history: &'a [StoredItem],
+    history: &'a [Weighed],
     groups: &'a Groups,
     /// True when it begins with the conversation's first item.
     whole: bool,
+    /// True when one of the new items stands for all of it.
+    compacted: bool,
     /// Tokens of the items from each index on; one more entry than items, the last of them 0.
     from: Vec<u32>,
 }
@@ -28,7 +34,7 @@ pub(crate) struct Start {
 /// The messages that a turn began with in whose middle the window begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// The window does not begin in the middle of a turn.
+    /// The window does not begin in the middle of a turn, or in that of one whose beginning is gone.
     None,
     /// Those of the anchor.
     Kept,
@@ -51,35 +57,60 @@ pub(crate) struct Bounds {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Anchor {
     pub(crate) position: i64,
-    /// Tokens of the messages that the turn began with in whose middle that is.
-    pub(crate) opening: Option<u32>,
+    pub(crate) opening: Known,
+}
+
+/// The messages that a turn began with in whose middle the anchor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// There were none.
+    None,
+    /// There were some, and they were deleted.
+    Gone,
+    /// They have so many tokens.
+    Tokens(u32),
+}
+
+/// A place where the window could begin, and whether it is one where it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    start: Start,
+    /// Tokens of the opening messages of the anchor, if it goes on with them.
+    kept: Option<u32>,
+    begins: bool,
 }
 
 impl<'a> Costed<'a> {
     pub(crate) fn new(
-        history: &'a [StoredItem],
+        history: &'a [Weighed],
         groups: &'a Groups,
         whole: bool,
-        tokens: impl Fn(&StoredItem) -> u32,
+        input: &[ItemContent],
     ) -> Self {
         let mut sum = 0_u32;
         let mut from: Vec<u32> = history
             .iter()
             .zip(&groups.unsendable)
             .rev()
-            .map(|(stored, why)| {
-                sum = sum.saturating_add(if why.is_none() { tokens(stored) } else { 0 });
+            .map(|(item, why)| {
+                sum = sum.saturating_add(if why.is_none() { item.tokens } else { 0 });
                 sum
             })
             .collect();
         from.reverse();
         from.push(0);
-        Self { history, groups, whole, from }
+        let compacted = !groups.open_at_end && input.iter().any(is_compaction);
+        Self { history, groups, whole, compacted, from }
     }
 
     /// Tokens of the items from this index on.
     pub(crate) fn tokens_from(&self, at: usize) -> u32 {
         self.from.get(at).copied().unwrap_or(0)
+    }
+
+    /// Index of the first item that would be sent if there were room for all, if it is known.
+    pub(crate) fn beginning(&self) -> Option<usize> {
+        self.floor().or(self.whole.then_some(0))
     }
 
     /// The window of a policy; `None` when not even a part of the newest turn fits.
@@ -89,41 +120,92 @@ impl<'a> Costed<'a> {
         bounds: Bounds,
         anchor: Option<Anchor>,
     ) -> Option<Start> {
+        let place = match (window, anchor) {
+            (Window::Marks { .. }, Some(anchor)) => self.anchored(anchor),
+            (Window::Marks { .. }, None) => self.turn_from(0),
+            (Window::Last(messages), _) => self.turn_from(self.last_messages(messages)),
+        };
         // Nothing before a compaction is sent, so that nothing before it can be a beginning.
-        let compacted = self.history.iter().rposition(is_compaction);
-        let before = match window {
-            Window::Marks { .. } => self.anchored(anchor),
-            Window::Last(messages) => {
-                Start { at: self.last_messages(messages), opening: Opening::None }
-            }
+        let place = match self.floor() {
+            Some(at) if at > place.start.at => Place { kept: None, begins: true, start: at.into() },
+            _ => place,
         };
-        let before = match compacted {
-            Some(at) if at > before.at => Start { at, opening: Opening::None },
-            _ => before,
-        };
-        let kept = anchor.and_then(|it| it.opening).filter(|_| before.opening == Opening::Kept);
-        let tokens = self.tokens_from(before.at).saturating_add(kept.unwrap_or(0));
-        // A part of a history without its beginning may begin anywhere, which no window does.
-        let begins = kept.is_some() || self.begins_turn(before.at);
-        if begins && tokens <= bounds.high {
-            return Some(before);
+        let tokens = self.tokens_from(place.start.at).saturating_add(place.kept.unwrap_or(0));
+        if place.begins && tokens <= bounds.high {
+            return Some(place.start);
         }
-        self.cut(&before, kept, begins, bounds)
+        self.cut(&place, bounds)
+    }
+
+    /// The least that can be sent of the history: what the newest turn began with, and its step
+    /// that the new items answer; if they answer none, then nothing, if need be. `Err` says how many
+    /// tokens that has.
+    pub(crate) fn least(&self, anchor: Option<Anchor>, room: u32) -> Result<Start, u32> {
+        let place = anchor.map_or_else(|| self.turn_from(0), |anchor| self.anchored(anchor));
+        let newest = self.later_turns(&place).last();
+        let turn = newest.unwrap_or(place.start.at);
+        let kept = place.kept.filter(|_| newest.is_none());
+        let opening = self.opening(turn, kept);
+        let said = kept.unwrap_or_else(|| self.tokens_of(&opening));
+        let start = if !self.groups.open_at_end {
+            Start { at: self.history.len(), opening: named(opening, kept) }
+        } else if let Some(step) = self.steps_after(opening.end).last() {
+            Start { at: step, opening: named(opening, kept) }
+        } else {
+            let opening = if kept.is_some() { Opening::Kept } else { Opening::None };
+            Start { at: turn, opening }
+        };
+        let tokens = match start.opening {
+            Opening::None => self.tokens_from(start.at),
+            Opening::Kept | Opening::At(_) => said.saturating_add(self.tokens_from(start.at)),
+        };
+        if tokens <= room {
+            Ok(start)
+        } else if self.groups.open_at_end {
+            Err(tokens)
+        } else {
+            Ok(self.history.len().into())
+        }
+    }
+
+    /// Before what nothing is sent: the newest item that stands for everything before it.
+    fn floor(&self) -> Option<usize> {
+        if self.compacted {
+            return Some(self.history.len());
+        }
+        self.history.iter().rposition(|item| is_compaction(item.content()))
     }
 
     /// The window of before, as far as it is still there.
-    fn anchored(&self, anchor: Option<Anchor>) -> Start {
-        let at = anchor.map_or(0, |anchor| {
-            self.history.partition_point(|stored| stored.position < anchor.position)
-        });
-        let opened = anchor.is_some_and(|it| it.opening.is_some());
-        if opened && (self.is_step(at) || at == self.history.len()) {
-            return Start { at, opening: Opening::Kept };
+    fn anchored(&self, anchor: Anchor) -> Place {
+        let first = self.history.first().map(Weighed::position);
+        if !self.whole && first.is_some_and(|first| first > anchor.position) {
+            // It was not read that far, so that nobody knows what is in between.
+            return self.turn_from(0);
         }
-        // What it began with is gone, or is on another branch: then the next turn, or everything.
-        let next = self.groups.turns.partition_point(|turn| *turn < at);
-        let next = self.groups.turns.get(next).copied().unwrap_or(0);
-        Start { at: if self.begins_turn(at) { at } else { next }, opening: Opening::None }
+        let at = self.history.partition_point(|item| item.position() < anchor.position);
+        let is_there = self.history.get(at).is_none_or(|item| item.position() == anchor.position);
+        match anchor.opening {
+            Known::Tokens(tokens) => {
+                // Its first item may be gone: then the next. If its whole turn is over, what it
+                // began with stays all the same, until the window is too large.
+                let turn = self.groups.turns.iter().copied().find(|turn| *turn >= at);
+                let at = [self.steps_from(at).next(), turn].into_iter().flatten().min();
+                let start = Start { at: at.unwrap_or(self.history.len()), opening: Opening::Kept };
+                Place { start, kept: Some(tokens), begins: true }
+            }
+            Known::None if is_there && (self.is_step(at) || at == self.history.len()) => {
+                Place { start: at.into(), kept: None, begins: true }
+            }
+            Known::None | Known::Gone => self.turn_from(at),
+        }
+    }
+
+    /// The first turn from this item on; if there is none, this item, which is no beginning.
+    fn turn_from(&self, at: usize) -> Place {
+        let turn = self.groups.turns.iter().copied().find(|turn| *turn >= at);
+        let turn = if self.begins_turn(at) { Some(at) } else { turn };
+        Place { start: turn.unwrap_or(at).into(), kept: None, begins: turn.is_some() }
     }
 
     /// True when a window may begin there: with a person's message, or with the conversation.
@@ -135,59 +217,64 @@ impl<'a> Costed<'a> {
         self.groups.steps.binary_search(&at).is_ok()
     }
 
+    fn steps_from(&self, at: usize) -> impl Iterator<Item = usize> {
+        self.groups.steps.iter().copied().filter(move |step| *step >= at)
+    }
+
+    fn steps_after(&self, at: usize) -> impl Iterator<Item = usize> {
+        self.steps_from(at + 1)
+    }
+
+    /// The turns that begin after that place; also there, where it goes on with what an earlier turn
+    /// began with.
+    fn later_turns(&self, place: &Place) -> impl Iterator<Item = usize> {
+        let from = place.start.at + usize::from(place.kept.is_none());
+        self.groups.turns.iter().copied().filter(move |turn| *turn >= from)
+    }
+
+    fn tokens_of(&self, range: &Range<usize>) -> u32 {
+        total(self.history.get(range.clone()).unwrap_or_default())
+    }
+
     /// Cuts whole turns until what is left has at most `low` tokens. The newest turn stays while it
     /// fits the room, and is cut into its steps when it does not.
-    fn cut(
-        &self,
-        before: &Start,
-        kept: Option<u32>,
-        begins: bool,
-        bounds: Bounds,
-    ) -> Option<Start> {
-        let mut later = self.groups.turns.iter().copied().filter(|turn| *turn > before.at);
-        let newest = self.groups.turns.last().copied().filter(|turn| *turn > before.at);
-        let fits = later.find(|turn| self.tokens_from(*turn) <= bounds.low);
-        if let Some(at) = fits.or(newest) {
+    fn cut(&self, place: &Place, bounds: Bounds) -> Option<Start> {
+        let fits = self.later_turns(place).find(|turn| self.tokens_from(*turn) <= bounds.low);
+        if let Some(at) = fits.or_else(|| self.later_turns(place).last()) {
             if self.tokens_from(at) <= bounds.room {
-                return Some(Start { at, opening: Opening::None });
+                return Some(at.into());
             }
             return self.cut_turn(at, None, bounds.room);
         }
-        let tokens = self.tokens_from(before.at).saturating_add(kept.unwrap_or(0));
-        if begins && tokens <= bounds.room {
-            return Some(before.clone());
+        let tokens = self.tokens_from(place.start.at).saturating_add(place.kept.unwrap_or(0));
+        if place.begins && tokens <= bounds.room {
+            return Some(place.start.clone());
         }
-        self.cut_turn(before.at, kept, bounds.room)
+        self.cut_turn(place.start.at, place.kept, bounds.room)
     }
 
-    /// Keeps the messages that a turn began with, and its newest steps in half of the room.
+    /// Keeps the messages that a turn began with, and of its newest steps as many as half of the rest
+    /// of the room takes; the newest also if it takes all of that. So a larger room never keeps less.
     fn cut_turn(&self, turn: usize, kept: Option<u32>, room: u32) -> Option<Start> {
-        let opening = turn..turn + self.opening_len(turn, kept);
-        let said = self.tokens_from(opening.start).saturating_sub(self.tokens_from(opening.end));
-        // A turn that does not even begin in the room leaves altogether, unless a call of it is being
-        // answered.
-        let none = Start { at: self.history.len(), opening: Opening::None };
-        let Some(left) = room.checked_sub(kept.unwrap_or(said)) else {
-            return (!self.groups.open_at_end).then_some(none);
-        };
-        let mut steps = self.groups.steps.iter().copied().filter(|step| *step > opening.end);
+        let opening = self.opening(turn, kept);
+        let said = kept.unwrap_or_else(|| self.tokens_of(&opening));
+        let left = room.checked_sub(said)?;
         let fits = |most: u32| move |step: &usize| self.tokens_from(*step) <= most;
-        let at = steps.clone().find(fits(left / 2)).or_else(|| steps.find(fits(left)));
+        let at = self.steps_after(opening.end).find(fits(left / 2));
+        let at = at.or_else(|| self.steps_after(opening.end).last().filter(fits(left)));
         // Nothing of the turn but what it began with, unless a call of it is being answered.
         let at = at.or_else(|| (!self.groups.open_at_end).then_some(self.history.len()))?;
-        let opening = match kept {
-            Some(_) => Opening::Kept,
-            None if opening.is_empty() => Opening::None,
-            None => Opening::At(opening),
-        };
-        Some(Start { at, opening })
+        Some(Start { at, opening: named(opening, kept) })
     }
 
-    fn opening_len(&self, turn: usize, kept: Option<u32>) -> usize {
-        let said = |stored: &&StoredItem| stored.item.content.role() == Some(Role::User);
+    /// The messages that a turn begins with, if they are not those of the anchor.
+    fn opening(&self, turn: usize, kept: Option<u32>) -> Range<usize> {
+        let opens = |item: &&Weighed| {
+            item.content().role() == Some(Role::User) || is_compaction(item.content())
+        };
         match kept {
-            Some(_) => 0,
-            None => self.history.iter().skip(turn).take_while(said).count(),
+            Some(_) => turn..turn,
+            None => turn..turn + self.history.iter().skip(turn).take_while(opens).count(),
         }
     }
 
@@ -196,8 +283,8 @@ impl<'a> Costed<'a> {
     fn last_messages(&self, most: u32) -> usize {
         let mut messages = 0;
         let mut start = None;
-        for (at, stored) in self.history.iter().enumerate().rev() {
-            messages += u32::from(matches!(stored.item.content, ItemContent::Message(_)));
+        for (at, item) in self.history.iter().enumerate().rev() {
+            messages += u32::from(matches!(item.content(), ItemContent::Message(_)));
             if messages > most && start.is_some() {
                 break;
             }
@@ -209,6 +296,20 @@ impl<'a> Costed<'a> {
     }
 }
 
-fn is_compaction(stored: &StoredItem) -> bool {
-    matches!(stored.item.content, ItemContent::Compaction(_))
+impl From<usize> for Start {
+    fn from(at: usize) -> Self {
+        Self { at, opening: Opening::None }
+    }
+}
+
+fn named(opening: Range<usize>, kept: Option<u32>) -> Opening {
+    match kept {
+        Some(_) => Opening::Kept,
+        None if opening.is_empty() => Opening::None,
+        None => Opening::At(opening),
+    }
+}
+
+const fn is_compaction(content: &ItemContent) -> bool {
+    matches!(content, ItemContent::Compaction(_))
 }

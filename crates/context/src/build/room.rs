@@ -1,0 +1,62 @@
+//! How much room there is for what.
+
+use crate::{ContextError, Need, State, Window, plan::scaled, window::Bounds};
+
+/// A summary has at most this part of the room for a conversation.
+const SUMMARY_SHARE: u32 = 8;
+
+/// How much room there is for what. A larger budget never makes any of it smaller.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// The provider's tokens for each of ours.
+    pub(super) eighths: u8,
+    pub(super) budget: u32,
+    /// What is taken before anything of the conversation is.
+    pub(super) fixed: u32,
+    pub(super) bounds: Bounds,
+    pub(super) summary: u32,
+    pub(super) recall: u32,
+}
+
+impl Room {
+    /// Beside what the new turn brings along and this many tokens.
+    pub(super) fn of(need: &Need, state: &State, beside: u32) -> Result<Self, ContextError> {
+        let eighths = if need.model.exact { 8 } else { state.eighths(&need.model.model) };
+        let budget = need.budget(eighths);
+        let fixed = need.turn.tokens().saturating_add(beside);
+        let free = budget.checked_sub(fixed).ok_or(ContextError::TooLarge {
+            what: "the instructions, tools, pinned and new items",
+            tokens: fixed,
+            budget,
+        })?;
+        let policy = &need.policy;
+        let summary =
+            policy.summary.map_or(0, |most| scaled(most, eighths).min(free / SUMMARY_SHARE));
+        // A share of what a summary leaves, so that both together never take more than there is,
+        // and each further token is given to one of them at most.
+        let free = free - summary;
+        let recall = policy.recall.map_or(0, |recall| {
+            let share = u64::from(free) * u64::from(recall.max_share.min(100)) / 100;
+            scaled(recall.max_tokens, eighths).min(u32::try_from(share).unwrap_or(u32::MAX))
+        });
+        let room = free - recall;
+        let bounds = match policy.window {
+            Window::Marks { high, low } => {
+                let high = scaled(high, eighths).min(room);
+                Bounds { high, low: scaled(low, eighths).min(high / 2), room }
+            }
+            Window::Last(_) => Bounds { high: room, low: room, room },
+        };
+        Ok(Self { eighths, budget, fixed, bounds, summary, recall })
+    }
+
+    /// What there is for the conversation altogether.
+    pub(super) const fn free(&self) -> u32 {
+        self.bounds.room + self.summary + self.recall
+    }
+
+    /// The same when the window takes what else would be a summary's and a quotation's.
+    pub(super) const fn for_the_least(self) -> Self {
+        Self { summary: 0, recall: 0, ..self }
+    }
+}
