@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use loquat_context::{Receipt, TokenCounter, seal};
-use loquat_domain::{
-    ConversationId, Item, ItemContent, ResponseId, Role, Scope, Timestamp, Usage,
-};
+use loquat_domain::{ConversationId, Item, ItemContent, ResponseId, Role, Scope, Timestamp, Usage};
 use loquat_store::{HistoryStart, Reach};
 
 use crate::{
-    ChatError, ChatService, Material, Missing, Model, ModelSummariser, Summariser as _, TurnRequest,
-    prompt::Question, service::Inner,
+    ChatError, ChatService, Material, Missing, Model, ModelSummariser, Summariser as _,
+    TurnRequest, prompt::Question, service::Inner,
 };
 
 /// The longest conversation that is summarised at once, in tokens. What models take is less.
@@ -47,6 +45,8 @@ pub enum CompactHistory {
 /// A conversation in short: to be sent in its place. It is stored nowhere.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compacted {
+    /// A name for it in logs and bills. Nobody can look it up.
+    pub id: ResponseId,
     /// The operator's messages that begin it, what stands for the rest, and the newest turn if that
     /// is short.
     pub items: Vec<Item>,
@@ -132,7 +132,8 @@ impl Inner {
         let is_shorter = total(&short, counter.as_ref()) < total(&contents, counter.as_ref());
         let contents = if is_shorter { short } else { contents };
         let items = self.new_items(counter.as_ref(), contents, None);
-        Ok(Compacted { items, usage, created_at: self.ports.clock.now() })
+        let id = ResponseId::from_uuid(self.ports.ids.next());
+        Ok(Compacted { id, items, usage, created_at: self.ports.clock.now() })
     }
 
     async fn whole_history(
@@ -142,9 +143,7 @@ impl Inner {
     ) -> Result<Vec<ItemContent>, ChatError> {
         let (start, missing) = match history {
             CompactHistory::Nothing => return Ok(Vec::new()),
-            CompactHistory::Response(id) => {
-                (HistoryStart::Response(id), Missing::PreviousResponse)
-            }
+            CompactHistory::Response(id) => (HistoryStart::Response(id), Missing::PreviousResponse),
             CompactHistory::Conversation(id) => {
                 (HistoryStart::Conversation(id), Missing::Conversation)
             }
@@ -176,6 +175,7 @@ impl Inner {
             if let Some(used) = written.usage {
                 usage.input_tokens += used.input_tokens;
                 usage.cached_tokens += used.cached_tokens;
+                usage.cache_write_tokens += used.cache_write_tokens;
                 usage.output_tokens += used.output_tokens;
                 usage.reasoning_tokens += used.reasoning_tokens;
             } else {

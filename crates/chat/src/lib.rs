@@ -16,6 +16,7 @@ mod counting;
 mod derived;
 mod ending;
 mod error;
+mod failure;
 mod follow;
 mod limits;
 mod live;

@@ -68,8 +68,8 @@ impl Default for Limits {
             // A waiting turn holds its prompt in memory.
             background_queue: 256,
             follow_interval: Duration::from_millis(250),
-            // What the largest of the policies takes.
-            summary_tokens: 480,
+            // With the words around it, what the policies have room for.
+            summary_tokens: 448,
             lease: Duration::from_secs(8),
         }
     }

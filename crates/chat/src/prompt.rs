@@ -82,15 +82,17 @@ impl Inner {
     ) -> Result<Asked, ChatError> {
         let read = self.read(question, need).await?;
         let (head, version, state, loaded) = match read {
-            None => (None, None, State::default(), Loaded { reached_root: true, ..Loaded::default() }),
+            None => {
+                (None, None, State::default(), Loaded { reached_root: true, ..Loaded::default() })
+            }
             Some(read) => {
                 let (head, version, state) = (read.head, read.version, read.state.clone());
                 (Some(head), version, state, self.recall(question.scope, need, read).await?)
             }
         };
         let input = question.request.input.clone();
-        let prompt = build(need, &state, loaded, input, question.counter())
-            .map_err(ChatError::Context)?;
+        let prompt =
+            build(need, &state, loaded, input, question.counter()).map_err(ChatError::Context)?;
         // Forks of an implicit conversation share its state, which is the first branch's.
         let remembers = head.is_some_and(|head| head.active);
         let change = prompt.change.as_ref().filter(|_| remembers).and_then(|next| {
@@ -106,12 +108,16 @@ impl Inner {
         Ok(Asked { head, prompt, change, state })
     }
 
-    async fn read(
-        &self,
-        question: Question<'_>,
-        need: &Need,
-    ) -> Result<Option<Read>, ChatError> {
-        let Some(start) = history_start(question.request.target) else { return Ok(None) };
+    async fn read(&self, question: Question<'_>, need: &Need) -> Result<Option<Read>, ChatError> {
+        let pins = &question.request.context.pins;
+        let Some(start) = history_start(question.request.target) else {
+            // Where nothing came before there is nothing to pin.
+            return if pins.is_empty() {
+                Ok(None)
+            } else {
+                Err(ChatError::NotFound(Missing::Item))
+            };
+        };
         let mut reach = Reach {
             tokens: need.history_tokens,
             anchored: need.anchored,
@@ -127,16 +133,19 @@ impl Inner {
         let History { head, items, reached_root, lead, context, segments } = history;
         let scope = question.scope;
         let opening = self.pinned(scope, head.conversation, &state.opening).await?;
-        let pins = &question.request.context.pins;
         let pinned = self.pinned(scope, head.conversation, pins).await?;
         if pinned.len() != pins.len() {
             return Err(ChatError::NotFound(Missing::Item));
         }
+        if pinned.iter().any(|stored| !matches!(stored.item.content, ItemContent::Message(_))) {
+            // A call without its output, or the other way round, is what no provider takes.
+            let message = "only messages can be pinned".to_owned();
+            return Err(ChatError::Invalid { param: "context.pins", message });
+        }
         let version = context.as_ref().map(|context| context.version);
-        let summary = context.and_then(|context| context.summary).map(|summary| KnownSummary {
-            covers_to: summary.covers_to,
-            text: summary.text,
-        });
+        let summary = context
+            .and_then(|context| context.summary)
+            .map(|summary| KnownSummary { covers_to: summary.covers_to, text: summary.text });
         let loaded = Loaded {
             history: items,
             reached_root,
@@ -173,12 +182,7 @@ impl Inner {
     }
 
     /// Looks for what the new message is about in what has left the window.
-    async fn recall(
-        &self,
-        scope: &Scope,
-        need: &Need,
-        read: Read,
-    ) -> Result<Loaded, ChatError> {
+    async fn recall(&self, scope: &Scope, need: &Need, read: Read) -> Result<Loaded, ChatError> {
         let Read { head, segments, mut loaded, .. } = read;
         let Some(query) = need.query.clone().filter(|_| !segments.is_empty()) else {
             return Ok(loaded);
@@ -189,11 +193,7 @@ impl Inner {
             let data: Vec<&[u8]> = segments.iter().map(|segment| segment.data.as_slice()).collect();
             search(&query, &data, most)
         };
-        let found = if bytes > SEARCHED_AT_ONCE {
-            self.off_workers(look).await?
-        } else {
-            look()
-        };
+        let found = if bytes > SEARCHED_AT_ONCE { self.off_workers(look).await? } else { look() };
         let found = match found {
             Ok(found) => found,
             Err(error) => {

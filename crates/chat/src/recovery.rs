@@ -148,8 +148,7 @@ fn end_of(
     });
     let output: Vec<_> =
         transcript.into_output().iter().map(|item| item.as_ref().clone()).collect();
-    let output_tokens =
-        output.iter().map(|item| u64::from(counter.item(&item.content))).sum();
+    let output_tokens = output.iter().map(|item| u64::from(counter.item(&item.content))).sum();
     FinishTurn {
         response: Response {
             status: Status::Incomplete(IncompleteReason::ServerRestart),

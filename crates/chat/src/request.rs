@@ -34,7 +34,8 @@ pub struct TurnRequest {
 pub struct ContextWish {
     /// How much; `None` leaves it to the model's own policy.
     pub policy: Option<Policy>,
-    /// Items of the conversation that it sees in any case. One that is not there is an error.
+    /// Messages of the conversation that it sees in any case, none of them twice. One that is not
+    /// there is an error.
     pub pins: Vec<ItemId>,
 }
 

@@ -22,7 +22,8 @@ use tokio_util::{
 };
 
 use crate::{
-    ChatError, Clock, IdSource, Limits, Missing, ModelCatalog, Summariser, live::LiveTurns, transcript,
+    ChatError, Clock, IdSource, Limits, Missing, ModelCatalog, Summariser, live::LiveTurns,
+    transcript,
 };
 
 /// How long the ends of the turns that a stop has cut off may take to be stored.
@@ -176,7 +177,11 @@ impl Inner {
     }
 
     pub(crate) fn tools<'a>(&'a self, counter: &'a dyn TokenCounter) -> transcript::Tools<'a> {
-        transcript::Tools { ids: self.ports.ids.as_ref(), clock: self.ports.clock.as_ref(), counter }
+        transcript::Tools {
+            ids: self.ports.ids.as_ref(),
+            clock: self.ports.clock.as_ref(),
+            counter,
+        }
     }
 
     /// Counts what no model has been chosen for yet.

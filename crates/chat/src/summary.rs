@@ -5,10 +5,10 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use loquat_context::TokenCounter;
-use loquat_domain::{ItemContent, Message, Part, Role, Settings, Usage};
+use loquat_domain::{FailureCode, ItemContent, Message, Part, Role, Settings, Usage};
 use loquat_provider::{ChatRequest, ProviderError, ProviderEvent};
 
-use crate::Model;
+use crate::{Model, failure::failure};
 
 /// How long a summary may take to be written.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -55,6 +55,24 @@ pub enum SummaryError {
     /// The model answered with nothing.
     #[error("the summary is empty")]
     Empty,
+}
+
+impl SummaryError {
+    /// How the provider failed, if it was the provider.
+    pub fn provider_code(&self) -> Option<FailureCode> {
+        match self {
+            Self::Provider(error) => Some(failure(error).code),
+            Self::TimedOut | Self::Empty => None,
+        }
+    }
+
+    /// How long the provider wants us to wait, if it said.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Provider(ProviderError::RateLimited { retry_after }) => *retry_after,
+            _ => None,
+        }
+    }
 }
 
 /// Writes summaries.
@@ -174,7 +192,8 @@ fn within<'a>(text: &'a str, most: u32, counter: &dyn TokenCounter) -> &'a str {
             end -= 1;
         }
         let cut = text.get(..end).unwrap_or_default();
-        let sentence = cut.rfind(['\n', '.', '。']).map(|at| at + cut.get(at..).map_or(1, first_len));
+        let sentence =
+            cut.rfind(['\n', '.', '。']).map(|at| at + cut.get(at..).map_or(1, first_len));
         text = cut.get(..sentence.unwrap_or(end)).unwrap_or_default().trim_end();
     }
 }
@@ -191,7 +210,7 @@ mod tests {
     #[test]
     fn a_summary_that_is_too_long_ends_with_a_sentence() {
         let text = "One is first. Two is second. Three is third.";
-        assert_eq!(within(text, 8, &Estimate), "One is first. Two is second.");
+        assert_eq!(within(text, 9, &Estimate), "One is first. Two is second.");
         assert_eq!(within(text, 100, &Estimate), text);
         assert_eq!(within(text, 0, &Estimate), "");
         assert!(Estimate.text(within(&"é".repeat(500), 7, &Estimate)) <= 7);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use loquat_context::TokenCounter;
 use loquat_domain::{
-    EventKind, FunctionCall, Item, ItemContent, ItemId, ItemStart, ItemStatus, Message,
-    Part, Reasoning, ResponseId, Role, StreamKind, Timestamp, check_text,
+    EventKind, FunctionCall, Item, ItemContent, ItemId, ItemStart, ItemStatus, Message, Part,
+    Reasoning, ResponseId, Role, StreamKind, Timestamp, check_text,
 };
 use loquat_provider::ProviderEvent;
 

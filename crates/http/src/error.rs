@@ -15,7 +15,7 @@ use actix_web::{
     },
 };
 use loquat_auth::AuthError;
-use loquat_chat::{ChatError, Missing};
+use loquat_chat::{ChatError, Missing, SummaryError};
 use loquat_context::ContextError;
 use loquat_domain::{Failure, FailureCode, IncompleteReason, ResponseId};
 use loquat_store::StoreError;
@@ -258,6 +258,7 @@ impl From<ChatError> for ApiError {
             }
             ChatError::Failed(failure) => Self::from(&failure),
             ChatError::Stopped => stopped(),
+            ChatError::Summary(error) => error.into(),
             ChatError::Store(error) => error.into(),
             ChatError::Internal => {
                 tracing::error!("the work of a request ended without a result");
@@ -296,6 +297,20 @@ impl From<ContextError> for ApiError {
             ContextError::UnknownCall { .. } => ErrorCode::InvalidValue,
         };
         Self::new(code, error.to_string()).at("input")
+    }
+}
+
+impl From<SummaryError> for ApiError {
+    fn from(error: SummaryError) -> Self {
+        let code = error.provider_code().map_or(ErrorCode::SummaryFailed, ErrorCode::from);
+        let wait = error.retry_after().unwrap_or(AFTER_THE_RUSH);
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, code = code.as_str(), "a summary was not written");
+        let answer = Self::new(code, "the model gave no summary; nothing was changed");
+        match code.status() {
+            429 => answer.retry_after(wait),
+            _ => answer,
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use utoipa::{
 use crate::{
     error::{ErrorBody, ErrorObject},
     routes::{
-        branches, chat_stream, completions, conversations, docs, health, items, models, responses,
+        branches, chat_stream, completions, context, conversations, docs, health, items, models,
+        responses,
     },
 };
 
@@ -35,6 +36,7 @@ pub fn openapi_json() -> String {
     ),
     paths(
         responses::create, responses::retrieve, responses::delete, responses::cancel,
+        context::retrieve, context::input_tokens, context::compact,
         conversations::create, conversations::list, conversations::retrieve,
         conversations::update, conversations::delete,
         items::list, items::create, items::retrieve, items::delete,

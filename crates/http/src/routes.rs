@@ -4,6 +4,7 @@
 pub(crate) mod branches;
 pub(crate) mod chat_stream;
 pub(crate) mod completions;
+pub(crate) mod context;
 pub(crate) mod conversations;
 pub(crate) mod docs;
 pub(crate) mod health;
@@ -55,6 +56,11 @@ fn v1(config: &mut ServiceConfig) {
     config
         .service(resource("/responses", "POST").route(web::post().to(responses::create)))
         .service(
+            resource("/responses/input_tokens", "POST")
+                .route(web::post().to(context::input_tokens)),
+        )
+        .service(resource("/responses/compact", "POST").route(web::post().to(context::compact)))
+        .service(
             resource("/responses/{response_id}", "GET, DELETE")
                 .route(web::get().to(responses::retrieve))
                 .route(web::delete().to(responses::delete)),
@@ -62,6 +68,10 @@ fn v1(config: &mut ServiceConfig) {
         .service(
             resource("/responses/{response_id}/cancel", "POST")
                 .route(web::post().to(responses::cancel)),
+        )
+        .service(
+            resource("/responses/{response_id}/context", "GET")
+                .route(web::get().to(context::retrieve)),
         )
         .service(
             resource("/conversations", "GET, POST")

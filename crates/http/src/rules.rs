@@ -1,5 +1,5 @@
-//! Which fields the bodies of `/v1/responses` and `/v1/chat/completions` may have beside those that
-//! are read. The one place where that is decided; `docs/api.md` tells it to users.
+//! Which fields the bodies of `/v1/responses`, what is below it, and `/v1/chat/completions` may have
+//! beside those that are read. The one place where that is decided; `docs/api.md` tells it to users.
 //!
 //! OpenAI's clients send whatever the newest API has, so an unknown field is ignored as long as
 //! ignoring it is harmless. A field that would change what the answer means, and that we cannot
@@ -33,6 +33,7 @@ pub(crate) const RESPONSES: &[Unsupported] = &[
 /// What of a chat completion's request cannot be honoured.
 pub(crate) const COMPLETIONS: &[Unsupported] = &[
     unsupported("audio", &[]),
+    unsupported("context", &[]),
     unsupported("function_call", &["\"none\"", "\"auto\""]),
     unsupported("functions", &["[]"]),
     unsupported("logit_bias", &["{}"]),
@@ -44,6 +45,10 @@ pub(crate) const COMPLETIONS: &[Unsupported] = &[
     unsupported("verbosity", &["\"medium\""]),
     unsupported("web_search_options", &[]),
 ];
+
+/// What of a request for a conversation in short cannot be honoured.
+pub(crate) const COMPACTIONS: &[Unsupported] =
+    &[unsupported("context", &[]), unsupported("stream", &["false"])];
 
 /// What only the server or its operator sets: who owns a thing, what it is, what it cost, and whom
 /// the provider's keys are sent to.
@@ -116,9 +121,13 @@ mod tests {
     /// The text is kept with the code: what users are told is what is done.
     const API: &str = include_str!("../../../docs/api.md");
 
+    fn all() -> impl Iterator<Item = &'static Unsupported> {
+        RESPONSES.iter().chain(COMPLETIONS).chain(COMPACTIONS)
+    }
+
     #[test]
     fn the_documentation_names_every_field_of_the_rule() {
-        let unsupported = RESPONSES.iter().chain(COMPLETIONS).map(|it| it.name);
+        let unsupported = all().map(|it| it.name);
         for name in unsupported.chain(SERVER_OWNED.iter().copied()).chain(IGNORED.iter().copied()) {
             assert!(API.contains(&format!("`{name}`")), "docs/api.md does not name {name}");
         }
@@ -126,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_value_that_asks_for_nothing_is_let_through() {
-        for rule in RESPONSES.iter().chain(COMPLETIONS) {
+        for rule in all() {
             assert!(is_neutral(rule, "null"), "{}", rule.name);
             assert!(!is_neutral(rule, "\"something else\""), "{}", rule.name);
             for neutral in rule.neutral {

@@ -1,11 +1,14 @@
 //! What callers get, in the shapes of the wire: made of domain values, never read back.
 
 pub(crate) mod branch;
+pub(crate) mod compaction;
 pub(crate) mod completion;
+pub(crate) mod context;
 pub(crate) mod conversation;
 pub(crate) mod item;
 pub(crate) mod list;
 pub(crate) mod model;
+mod receipt;
 pub(crate) mod response;
 mod settings;
 pub(crate) mod usage;

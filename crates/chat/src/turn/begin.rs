@@ -47,13 +47,12 @@ pub(super) enum Refused {
 
 impl Run {
     pub(super) async fn begin(&self, request: TurnRequest) -> Result<(Begun, Opening), ChatError> {
-        let question =
-            Question { scope: &self.live.scope, model: &self.model, request: &request };
+        let question = Question { scope: &self.live.scope, model: &self.model, request: &request };
         let counter = self.model.counter.as_ref();
-        let input =
-            self.inner.new_items(counter, request.input.clone(), Some(self.live.response));
+        let input = self.inner.new_items(counter, request.input.clone(), Some(self.live.response));
         let input_tokens = input.iter().map(|item| item.tokens).fold(0, u32::saturating_add);
-        let need = question.plan(input_tokens, self.inner.summarises()).map_err(ChatError::Context)?;
+        let need =
+            question.plan(input_tokens, self.inner.summarises()).map_err(ChatError::Context)?;
         let mut attempt = 1;
         loop {
             let asked = self.inner.ask(question, &need).await?;

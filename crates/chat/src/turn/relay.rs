@@ -11,7 +11,7 @@ use super::{
     Run, Started,
     begin::{Opening, Refused},
 };
-use crate::transcript::Transcript;
+use crate::{failure::failure, transcript::Transcript};
 
 /// How an answer came to its end.
 pub(super) struct Outcome {
@@ -209,51 +209,4 @@ fn broken(error: &ProviderError, transcript: &Transcript) -> Outcome {
 fn log(error: &ProviderError) {
     let error: &dyn std::error::Error = error;
     tracing::warn!(error, "the provider failed");
-}
-
-/// A provider's error as a caller of ours may know it.
-fn failure(error: &ProviderError) -> Failure {
-    let (code, message) = match error {
-        ProviderError::RateLimited { .. } => (
-            FailureCode::RateLimitExceeded,
-            "the model's provider asks to slow down; try again a little later",
-        ),
-        ProviderError::Unavailable(_) | ProviderError::Disconnected(_) => (
-            FailureCode::ProviderUnavailable,
-            "the model's provider cannot be reached; try again a little later",
-        ),
-        ProviderError::ConnectTimeout => (
-            FailureCode::ProviderConnectTimeout,
-            "the model's provider did not accept the connection in time; try again",
-        ),
-        ProviderError::FirstTokenTimeout => (
-            FailureCode::ProviderFirstTokenTimeout,
-            "the model produced nothing in time; try again",
-        ),
-        ProviderError::IdleTimeout => (
-            FailureCode::ProviderIdleTimeout,
-            "the model stopped in the middle of its answer; what came is stored",
-        ),
-        ProviderError::Authentication => (
-            FailureCode::ProviderAuthentication,
-            "the model's provider refused this server's credentials; tell its operator",
-        ),
-        ProviderError::Rejected { .. } => (
-            FailureCode::ProviderRejected,
-            "the model's provider refused the request; change it before you try again",
-        ),
-        ProviderError::ContextLengthExceeded => (
-            FailureCode::ContextLengthExceeded,
-            "the prompt is too long for the model; shorten the new items or the instructions",
-        ),
-        ProviderError::Protocol(_) => (
-            FailureCode::ProviderProtocol,
-            "the model's provider answered in a form that is not its protocol",
-        ),
-        ProviderError::Failed => (
-            FailureCode::ProviderError,
-            "the model's provider reported an error; what came before is stored",
-        ),
-    };
-    Failure { code, message: message.to_owned() }
 }

@@ -107,6 +107,8 @@ codes! {
     502 ProviderProtocol = "provider_protocol";
     /// The provider reported an error in the middle of its answer.
     502 ProviderError = "provider_error";
+    /// The model that was asked for a summary gave none.
+    502 SummaryFailed = "summary_failed";
     /// The provider's answer ended without a reason.
     502 UpstreamDisconnected = "upstream_disconnected";
     /// The store cannot be reached, or is full.

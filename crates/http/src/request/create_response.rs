@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use loquat_chat::{ContextWish, Missing, Target, TurnRequest};
+use loquat_chat::{Missing, Target, TurnRequest};
 use loquat_domain::{ItemContent, ItemId, Message, Role, Sampling, Settings, Truncation};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
+    context::{ContextBody, wish},
     format::{TextBody, text_format},
     item::{ItemBody, contents},
     tool::{NamedChoiceBody, ToolBody, tool_choice, tools},
@@ -59,6 +60,9 @@ pub(crate) struct CreateResponseBody {
     store: Option<bool>,
     /// What happens when the history does not fit. Absent: `auto`, unlike at OpenAI.
     truncation: Option<TruncationBody>,
+    /// Which part of the history the model sees, where that is not as the model is configured. An
+    /// extension of this server.
+    context: Option<ContextBody>,
     #[schema(minimum = 16)]
     max_output_tokens: Option<u32>,
     #[schema(minimum = 0, maximum = 2)]
@@ -132,21 +136,25 @@ impl TryFrom<CreateResponseBody> for TurnRequest {
     type Error = ApiError;
 
     fn try_from(body: CreateResponseBody) -> Result<Self, ApiError> {
+        let has_input = body.input.is_some();
+        let request = body.request()?;
+        if has_input { Ok(request) } else { Err(ApiError::missing("input")) }
+    }
+}
+
+impl CreateResponseBody {
+    /// The same with no new item where there is no `input`.
+    pub(super) fn request(self) -> Result<TurnRequest, ApiError> {
+        let body = self;
         let target = target(body.conversation, body.previous_response_id)?;
         for name in body.include.unwrap_or_default() {
             check_included(&name)?;
         }
         let tools = tools(body.tools)?;
-        Ok(Self {
+        Ok(TurnRequest {
             model: body.model,
             target,
-            input: match body.input {
-                Some(TextOr::Text(text)) => {
-                    vec![ItemContent::Message(Message::text(Role::User, text))]
-                }
-                Some(TextOr::Other(items)) => contents(items, "input")?,
-                None => return Err(ApiError::missing("input")),
-            },
+            input: input(body.input)?,
             settings: Settings {
                 instructions: body.instructions,
                 max_output_tokens: value::at_least(
@@ -180,7 +188,7 @@ impl TryFrom<CreateResponseBody> for TurnRequest {
                     Some(TruncationBody::Disabled) => Truncation::Disabled,
                 },
             },
-            context: ContextWish::default(),
+            context: wish(body.context)?,
             metadata: value::metadata(body.metadata)?,
             store: body.store.unwrap_or(true),
             background: body.background.unwrap_or(false),
@@ -189,8 +197,17 @@ impl TryFrom<CreateResponseBody> for TurnRequest {
     }
 }
 
+/// The new items.
+pub(super) fn input(input: Option<TextOr<Vec<ItemBody>>>) -> Result<Vec<ItemContent>, ApiError> {
+    match input {
+        Some(TextOr::Text(text)) => Ok(vec![ItemContent::Message(Message::text(Role::User, text))]),
+        Some(TextOr::Other(items)) => contents(items, "input"),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// Which history the turn continues. An id that is none is one that nobody has.
-fn target(
+pub(super) fn target(
     conversation: Option<TextOr<ConversationName>>,
     previous: Option<String>,
 ) -> Result<Target, ApiError> {

@@ -149,7 +149,13 @@ impl ItemBody {
         let encrypted = self
             .encrypted_content
             .ok_or_else(|| ApiError::missing(format!("{at}.encrypted_content")))?;
-        Ok(Compaction { encrypted })
+        let compaction = Compaction { encrypted };
+        if loquat_context::unseal(&compaction).is_none() {
+            let param = format!("{at}.encrypted_content");
+            let message = format!("{param} must be one that this server has made");
+            return Err(ApiError::invalid(param, message));
+        }
+        Ok(compaction)
     }
 }
 
@@ -199,9 +205,18 @@ mod tests {
             encrypted: Some("e".to_owned()),
         };
         assert_eq!(read(thought), Ok(ItemContent::Reasoning(reasoning)));
-        let compacted = json!({"id": "cmp_1", "type": "compaction", "encrypted_content": "e"});
-        let compaction = Compaction { encrypted: "e".to_owned() };
-        assert_eq!(read(compacted), Ok(ItemContent::Compaction(compaction)));
+        let sealed = loquat_context::seal("Anna lives in Kiel.");
+        let compacted =
+            json!({"id": "cmp_1", "type": "compaction", "encrypted_content": sealed.encrypted});
+        assert_eq!(read(compacted), Ok(ItemContent::Compaction(sealed)));
+    }
+
+    #[test]
+    fn a_compaction_of_somebody_else_is_refused() {
+        let foreign = json!({"type": "compaction", "encrypted_content": "gAAAAAB"});
+        let error = format!("{:?}", read(foreign).unwrap_err());
+        assert!(error.contains("\"input[0].encrypted_content\""), "{error}");
+        assert!(error.contains("InvalidValue") && !error.contains("gAAAAAB"), "{error}");
     }
 
     #[test]

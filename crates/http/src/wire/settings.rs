@@ -102,7 +102,7 @@ impl<'a> From<&'a TextFormat> for TextBody<'a> {
     }
 }
 
-/// A caller's own JSON, word for word. It was parsed when it came in, so nothing is lost here.
-fn raw(json: &RawJson) -> Option<&RawValue> {
+/// JSON, word for word. It was parsed when it came in, or is our own, so nothing is lost here.
+pub(super) fn raw(json: &RawJson) -> Option<&RawValue> {
     serde_json::from_str(json.as_str()).ok()
 }

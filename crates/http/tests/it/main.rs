@@ -10,7 +10,9 @@
 mod background;
 mod branches;
 mod chat_stream;
+mod compact;
 mod completions;
+mod context;
 mod conversations;
 mod docs;
 mod errors;
@@ -19,6 +21,7 @@ mod fields;
 mod hostile;
 mod idempotency;
 mod logs;
+mod long_conversation;
 mod openapi;
 mod ownership;
 mod paging;

@@ -45,6 +45,9 @@ const TABLE: &[Row] = &[
     row("GET", "/v1/responses/{response_id}", None, Names::InPath),
     row("DELETE", "/v1/responses/{response_id}", None, Names::InPath),
     row("POST", "/v1/responses/{response_id}/cancel", None, Names::InPath),
+    row("GET", "/v1/responses/{response_id}/context", None, Names::InPath),
+    row("POST", "/v1/responses/input_tokens", Some(|_| json!({"input": "Hi"})), Names::Nothing),
+    row("POST", "/v1/responses/compact", Some(|_| json!({"input": "Hi"})), Names::Nothing),
     row("POST", "/v1/conversations", Some(|_| json!({})), Names::Nothing),
     row("GET", "/v1/conversations", None, Names::Nothing),
     row("GET", "/v1/conversations/{conversation_id}", None, Names::InPath),
@@ -138,6 +141,7 @@ impl Things {
             format!("/v1/conversations/{}/items/{}", self.conversation, self.item),
             format!("/v1/conversations/{}/branches", self.conversation),
             format!("/v1/responses/{}?stream=true", self.response),
+            format!("/v1/responses/{}/context", self.response),
             format!("/v1/responses/{}", self.response),
         ] {
             let answer = stage.get(ANNA, &path).await;
@@ -272,7 +276,7 @@ async fn an_id_in_a_body_that_is_somebody_elses_is_one_that_nobody_has() {
     let anna = Things::of_anna(&stage).await;
     let before = anna.seen_by_anna(&stage).await;
     let nobody = Things::of_nobody();
-    let bodies: [(&str, BodyOf); 6] = [
+    let bodies: [(&str, BodyOf); 10] = [
         (
             "/v1/responses",
             |it| json!({"input": "x", "conversation": {"id": it.conversation, "after": it.item}}),
@@ -285,6 +289,10 @@ async fn an_id_in_a_body_that_is_somebody_elses_is_one_that_nobody_has() {
         ("/v1/responses", |it| json!({"input": "x", "conversation": {"id": it.conversation}})),
         ("/v1/responses", |it| json!({"input": "x", "previous_response_id": it.response})),
         ("/chat/stream", |it| json!({"message": "x", "conversation_id": it.conversation})),
+        ("/v1/responses/input_tokens", |it| json!({"conversation": it.conversation})),
+        ("/v1/responses/input_tokens", |it| json!({"previous_response_id": it.response})),
+        ("/v1/responses/compact", |it| json!({"conversation": it.conversation})),
+        ("/v1/responses/compact", |it| json!({"previous_response_id": it.response})),
     ];
     for (path, body) in bodies {
         for token in [BERT, STRANGER] {

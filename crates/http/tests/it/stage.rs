@@ -16,16 +16,20 @@ use actix_web::{
 use async_trait::async_trait;
 use futures::Stream;
 use loquat_auth::{AuthError, InvalidReason, Permissions, Principal, TokenVerifier};
-use loquat_chat::{ChatService, Clock, IdSource, Limits, Model, ModelCatalog, Ports};
+use loquat_chat::{
+    ChatService, Clock, IdSource, Limits, Model, ModelCatalog, ModelSummariser, Ports, Summariser,
+};
 use loquat_context::{Estimate, Policy};
 use loquat_domain::{Scope, TenantId, Timestamp, UserId};
 use loquat_http::HttpState;
 use loquat_provider::{ChatProvider, EchoProvider};
+use loquat_store::{ContextStore, ConversationStore, TurnStore, Upkeep};
 use loquat_testkit::{FakeClock, FakeIds, MemoryStore, Script, ScriptedProvider};
 use serde_json::Value;
 
 /// The API and the other ends of it.
 pub(crate) struct Stage {
+    /// The store, where it is the one in memory.
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) chat: ChatService,
     /// The model `scripted`.
@@ -81,6 +85,25 @@ impl IdSource for CountingIds {
     }
 }
 
+/// All ports of a store.
+pub(crate) trait AnyStore: ConversationStore + TurnStore + Upkeep + ContextStore {}
+
+impl<S: ConversationStore + TurnStore + Upkeep + ContextStore> AnyStore for S {}
+
+fn model(id: &str, provider: Arc<dyn ChatProvider>) -> Model {
+    Model {
+        id: id.to_owned(),
+        owner: "test".to_owned(),
+        upstream: id.to_owned(),
+        provider,
+        context_window: 4_096,
+        max_output_tokens: 512,
+        counter: Arc::new(Estimate),
+        policy: Policy::balanced(),
+        created_at: Timestamp::from_micros(1_700_000_000_000_000),
+    }
+}
+
 impl Stage {
     /// A stage whose model `scripted` answers every call with these words.
     pub(crate) fn new() -> Self {
@@ -102,17 +125,29 @@ impl Stage {
 
     fn of(scripted: ScriptedProvider, verdict: Verdict, limits: Limits) -> Self {
         let store = Arc::new(MemoryStore::default());
-        let model = |id: &str, provider: Arc<dyn ChatProvider>| Model {
-            id: id.to_owned(),
-            owner: "test".to_owned(),
-            upstream: id.to_owned(),
-            provider,
-            context_window: 4_096,
-            max_output_tokens: 512,
-            counter: Arc::new(Estimate),
-            policy: Policy::balanced(),
-            created_at: Timestamp::from_micros(1_700_000_000_000_000),
-        };
+        Self::assembled(Arc::clone(&store), store, scripted, None, verdict, limits)
+    }
+
+    /// A stage on this store, whose summaries `notes` writes.
+    pub(crate) fn with_notes<S: AnyStore>(
+        store: Arc<S>,
+        scripted: ScriptedProvider,
+        notes: ScriptedProvider,
+    ) -> Self {
+        let notes = ModelSummariser::new(Arc::new(model("notes", Arc::new(notes))));
+        let limits = Limits { summary_tokens: 120, ..Limits::default() };
+        let unused = Arc::new(MemoryStore::default());
+        Self::assembled(store, unused, scripted, Some(Arc::new(notes)), believe, limits)
+    }
+
+    fn assembled<S: AnyStore>(
+        store: Arc<S>,
+        memory: Arc<MemoryStore>,
+        scripted: ScriptedProvider,
+        summariser: Option<Arc<dyn Summariser>>,
+        verdict: Verdict,
+        limits: Limits,
+    ) -> Self {
         let models = vec![
             model("echo", Arc::new(EchoProvider::default())),
             model("scripted", Arc::new(scripted.clone())),
@@ -122,8 +157,8 @@ impl Stage {
             conversations: store.clone(),
             turns: store.clone(),
             upkeep: store.clone(),
-            context: store.clone(),
-            summariser: None,
+            context: store,
+            summariser,
             models: ModelCatalog::new(models, "echo").unwrap(),
             clock: Arc::new(StandingClock(FakeClock::default())),
             ids: Arc::new(CountingIds(FakeIds::new())),
@@ -131,7 +166,7 @@ impl Stage {
         let runtime = tokio::runtime::Handle::current();
         let chat = ChatService::new(ports, limits, runtime);
         let state = HttpState::new(chat.clone(), Arc::new(Believer(verdict)));
-        Self { store, chat, model: scripted, state }
+        Self { store: memory, chat, model: scripted, state }
     }
 
     /// Sends a request as it is.
