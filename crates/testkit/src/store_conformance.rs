@@ -15,12 +15,16 @@ mod begin;
 mod branches;
 mod conversations;
 mod deletion;
+mod derived;
+mod engine;
 mod events;
 mod fidelity;
 mod finish;
 mod history;
 mod items;
+mod jobs;
 mod leases;
+mod lines;
 mod lists;
 mod once;
 mod person;
@@ -28,13 +32,14 @@ mod responses;
 mod stops;
 mod strangers;
 mod things;
+mod window;
 
-use loquat_store::{ConversationStore, TurnStore, Upkeep};
+use loquat_store::{ContextStore, ConversationStore, TurnStore, Upkeep};
 
 /// All store ports in one object: what the suite runs on.
-pub trait Store: ConversationStore + TurnStore + Upkeep {}
+pub trait Store: ConversationStore + TurnStore + ContextStore + Upkeep {}
 
-impl<T: ConversationStore + TurnStore + Upkeep> Store for T {}
+impl<T: ConversationStore + TurnStore + ContextStore + Upkeep> Store for T {}
 
 /// Runs the conformance suite on a store: expands to one `#[tokio::test]` per scenario, so that no
 /// store can forget one.
@@ -221,6 +226,46 @@ macro_rules! store_conformance {
             a_turn_that_is_gone_hears_so
             one_checkpoint_call_tells_of_many_turns
             a_queued_turn_is_at_work_once_a_checkpoint_says_so
+            a_conversation_has_no_context_until_items_leave_its_window
+            a_new_conversation_may_begin_with_a_context
+            an_anchored_history_ends_at_the_anchor
+            an_anchor_need_not_be_an_item
+            a_history_leads_with_the_operators_words
+            no_more_than_sixteen_items_lead
+            a_change_from_another_version_is_a_conflict
+            of_two_racing_changes_one_counts
+            notes_are_kept_while_their_version_lasts
+            notes_of_an_implicit_conversation_are_kept
+            an_edit_takes_the_anchor_away
+            a_turn_that_forks_may_change_the_context
+            a_history_brings_its_segments_when_asked
+            a_segment_comes_back_byte_for_byte
+            segments_do_not_overlap
+            a_summary_comes_back_as_it_was_kept
+            a_deleted_item_takes_along_what_covers_it
+            another_branch_takes_along_what_covers_the_old_one
+            what_was_derived_before_an_edit_is_not_kept_after_it
+            a_backlog_says_what_is_covered
+            items_are_found_by_their_positions
+            pins_are_found_on_any_branch
+            a_span_is_read_in_steps
+            the_first_continuation_of_a_response_is_on_the_active_branch
+            an_answer_is_on_the_active_branch_if_its_question_is
+            of_answers_without_questions_the_first_is_on_the_active_branch
+            of_two_racing_continuations_one_is_on_the_active_branch
+            a_deleted_end_takes_along_what_covers_it
+            a_change_queues_a_job
+            a_claim_that_has_run_out_is_claimed_again
+            a_job_that_is_done_is_gone
+            a_job_that_failed_is_due_again
+            a_job_that_was_queued_anew_stays_due
+            of_two_claims_the_later_counts
+            jobs_of_all_tenants_are_claimed_a_few_at_a_time
+            of_twenty_who_claim_a_job_one_gets_it
+            an_edit_queues_a_job_where_segments_are_left
+            a_deleted_conversation_leaves_nothing_derived
+            what_is_derived_does_not_exist_for_a_stranger
+            two_tenants_have_each_their_own_context
             a_store_that_works_answers_a_ping
         );
     };
@@ -228,8 +273,9 @@ macro_rules! store_conformance {
 
 mod scenarios {
     pub use super::{
-        begin::*, branches::*, conversations::*, deletion::*, events::*, fidelity::*, finish::*,
-        history::*, items::*, leases::*, lists::*, once::*, responses::*, stops::*, strangers::*,
+        begin::*, branches::*, conversations::*, deletion::*, derived::*, events::*, fidelity::*,
+        finish::*, history::*, items::*, jobs::*, leases::*, lines::*, lists::*, once::*,
+        responses::*, stops::*, strangers::*, window::*,
     };
 }
 

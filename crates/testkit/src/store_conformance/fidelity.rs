@@ -1,9 +1,9 @@
 //! What is read is what was written.
 
 use loquat_domain::{
-    Conversation, FunctionCall, FunctionCallOutput, ImageDetail, Item, ItemContent, ItemStatus,
-    Message, Metadata, Part, Phase, RawJson, Reasoning, ReasoningEffort, Response, Role, Sampling,
-    Settings, TextFormat, Timestamp, Title, Tool, ToolChoice, Truncation,
+    Compaction, Conversation, CounterId, FunctionCall, FunctionCallOutput, ImageDetail, Item,
+    ItemContent, ItemStatus, Message, Metadata, Part, Phase, RawJson, Reasoning, ReasoningEffort,
+    Response, Role, Sampling, Settings, TextFormat, Timestamp, Title, Tool, ToolChoice, Truncation,
 };
 use loquat_store::{HistoryStart, TurnHome};
 
@@ -98,6 +98,9 @@ pub async fn every_kind_of_content_comes_back_as_it_was_stored(store: &dyn Store
         }));
     }
     contents.push(ItemContent::Reasoning(Reasoning::default()));
+    for hard in HARD_TEXTS {
+        contents.push(ItemContent::Compaction(Compaction { encrypted: hard.to_owned() }));
+    }
     assert_kept(
         &ada,
         contents.into_iter().map(|content| Item { content, ..message("") }).collect(),
@@ -111,7 +114,9 @@ pub async fn every_field_of_an_item_comes_back(store: &dyn Store) {
     let statuses = [ItemStatus::InProgress, ItemStatus::Completed, ItemStatus::Incomplete];
     let with_status = statuses.map(|status| Item { status, ..message("status") });
     let counts = [0, 1, u32::MAX].map(|tokens| Item { tokens, ..message("count") });
-    assert_kept(&ada, [with_status, counts].concat()).await;
+    let counted = ["o200k-1", "x", "estimate-1"]
+        .map(|id| Item { counter: CounterId::new(id).unwrap(), ..message("counted") });
+    assert_kept(&ada, [with_status, counts, counted].concat()).await;
 }
 
 /// No time is rounded.

@@ -13,9 +13,10 @@ use loquat_domain::{
     StoredItem, TenantId, Timestamp, UserId,
 };
 use loquat_store::{
-    Archived, BeginTurn, Checkpoint, CheckpointLog, ConversationPatch, ConversationStore, Earlier,
-    EventLog, FinishTurn, Head, History, HistoryStart, Interrupted, Interruption, Once, Place,
-    Reach, StaleTurn, StoreError, StoredResponse, TurnHome, TurnStore, Upkeep,
+    Archived, Backlog, BeginTurn, Checkpoint, CheckpointLog, ContextJob, ContextStore,
+    ConversationPatch, ConversationStore, Earlier, EventLog, FinishTurn, Head, History,
+    HistoryStart, Interrupted, Interruption, KeptContext, Once, Place, Reach, Segment, StaleTurn,
+    StoreError, StoredResponse, Summary, TurnHome, TurnStore, Upkeep,
 };
 use loquat_testkit::MemoryStore;
 
@@ -31,17 +32,31 @@ pub(super) enum Fault {
     /// Activating is always a change.
     ActivatesLoudly,
     ActivatesNothing,
+    BringsNoSegments,
+    ChecksNoEdits,
+    ChecksNoVersion,
     /// Nobody is in the way, and `Place::Leaf` is wherever the leaf is by now.
     ChecksNeitherLockNorLeaf,
+    ClaimsForAnHour,
+    ClaimsNothing,
+    /// A claim is anybody's.
+    ClaimsTwice,
+    CutsData,
     DeletesNothing,
     /// A response takes along all others of its conversation.
     DeletesWholeChains,
     DropsEvents,
     DropsLateAnswers,
+    /// A job that failed is done.
+    EndsEveryJob,
+    EndsNoJob,
     EndsNoLateTurn,
     EndsNothing,
     EndsTheLiving,
+    /// Ends a job whoever has it by now.
+    EndsWhatOthersHave,
     EstimatesAllUsage,
+    EveryHeadIsActive,
     FiltersCursors,
     /// What is not there is read as if it were empty.
     FindsNothingEmpty,
@@ -50,11 +65,13 @@ pub(super) enum Fault {
     /// Of runs with the same beginning the first counts.
     FirstRunCounts,
     ForgetsAllAtOnce,
+    ForgetsContexts,
     ForgetsFingerprints,
     ForgetsKinds,
     ForgetsLinks,
     ForgetsLogsAtOnce,
     ForgetsNothing,
+    ForgetsNotes,
     /// A key's time is over when it is over, whatever its turn does.
     ForgetsRunningTurns,
     ForgetsSettings,
@@ -70,12 +87,17 @@ pub(super) enum Fault {
     HidesEveryTurn,
     HidesNoTurn,
     HistoriesEndAtTheActiveLeaf,
+    IgnoresAnchors,
     IgnoresBudgets,
     IgnoresKeys,
     IgnoresMost,
     IgnoresSigns,
     KeepsLogsForAnHour,
+    /// Nothing that was derived ever goes.
+    KeepsWhatWasDerived,
     KeysComeLast,
+    LeadsForEver,
+    LeadsWithNothing,
     LeapsGaps,
     ListsImplicitConversations,
     ListsNoTurn,
@@ -91,6 +113,8 @@ pub(super) enum Fault {
     PositionsStandStill,
     /// Only a leaf marks a place among branches.
     RefusesGrownBranches,
+    /// An anchor stays, whatever is edited.
+    RemembersAnchors,
     RemembersFailures,
     /// A late sign of life counts.
     RevivesTurns,
@@ -105,6 +129,7 @@ pub(super) enum Fault {
     SizesArePositions,
     SkipsAtPages,
     SortsById,
+    StandsByItsFirstSummary,
     StaleNewestFirst,
     StartsOver,
     StopsWhatHasEnded,
@@ -136,6 +161,8 @@ struct Seen {
     forgotten: bool,
     /// Keys that were not to be kept.
     brief: HashSet<IdempotencyKey>,
+    anchored: HashMap<ConversationId, KeptContext>,
+    derived: HashMap<ConversationId, Backlog>,
 }
 
 impl BrokenStore {
@@ -283,6 +310,48 @@ impl BrokenStore {
             branch.size = u64::try_from(leaf.position).unwrap_or(0) + 1;
         }
         branch
+    }
+
+    /// What is wrong about a history beside its items.
+    async fn spoil_context(&self, scope: &Scope, history: &mut History) {
+        let id = history.head.conversation;
+        match (self.fault, &mut history.context) {
+            (BringsNoSegments, _) => history.segments.clear(),
+            (LeadsWithNothing, _) => history.lead.clear(),
+            (LeadsForEver, _) => {
+                let oldest = history.items.last().map_or(0, |stored| stored.position);
+                let lead = self.inner.span(scope, id, 0, oldest, u32::MAX).await;
+                history.lead = lead.unwrap_or_default();
+            }
+            (RemembersAnchors, Some(kept)) if kept.anchor.is_some() => {
+                self.seen().anchored.insert(id, kept.clone());
+            }
+            (RemembersAnchors, kept @ Some(_)) => *kept = self.seen().anchored.get(&id).cloned(),
+            _ => {}
+        }
+    }
+
+    /// Lets a turn expect whatever version there is.
+    async fn expect_what_is(&self, scope: &Scope, turn: &mut BeginTurn) {
+        let TurnHome::Existing { id, place: Place::Leaf(leaf) | Place::After(leaf) } = turn.home
+        else {
+            return;
+        };
+        let start =
+            turn.response.previous.map_or(HistoryStart::Item(id, leaf), HistoryStart::Response);
+        let history = self.inner.history(scope, start, Reach::tokens(0)).await;
+        let kept = history.ok().and_then(|history| history.context);
+        if let Some(change) = &mut turn.context {
+            change.expected = kept.map(|kept| kept.version);
+        }
+    }
+
+    /// The count of edits that a write of what was derived names.
+    async fn edits(&self, scope: &Scope, id: ConversationId, edits: i64) -> i64 {
+        match self.inner.backlog(scope, id).await {
+            Ok(backlog) if self.has(ChecksNoEdits) => backlog.edits,
+            _ => edits,
+        }
     }
 
     /// A run of events as it is kept, if it is.
@@ -515,7 +584,8 @@ impl TurnStore for BrokenStore {
             NarrowsBudgets => reach.tokens & u64::from(u32::MAX),
             _ => reach.tokens,
         };
-        let reach = Reach { tokens, ..reach };
+        let anchored = reach.anchored && !self.has(IgnoresAnchors);
+        let reach = Reach { tokens, anchored, ..reach };
         if self.has(HistoriesEndAtTheActiveLeaf) {
             let head = self.inner.history(scope, start, Reach::tokens(0)).await?.head;
             if head.listed {
@@ -538,6 +608,8 @@ impl TurnStore for BrokenStore {
             history => history?,
         };
         history.head.running &= !self.has(NothingRuns);
+        history.head.active |= self.has(EveryHeadIsActive);
+        self.spoil_context(scope, &mut history).await;
         history.reached_root &= !self.has(NeverReachesTheRoot);
         Ok(history)
     }
@@ -554,6 +626,8 @@ impl TurnStore for BrokenStore {
             LocksNothing | ChecksNeitherLockNorLeaf => turn.lease = Duration::ZERO,
             RoundsTimes => turn.response.created_at = rounded(turn.response.created_at),
             TidiesReceipts => turn.receipt = RawJson::from_checked("{}"),
+            ForgetsContexts => turn.context = None,
+            ChecksNoVersion => self.expect_what_is(scope, &mut turn).await,
             _ => {}
         }
         match &mut turn.home {
@@ -631,6 +705,7 @@ impl TurnStore for BrokenStore {
                 return Err(StoreError::Conflict);
             }
             EndsTheLiving => turn.only_if_stale = false,
+            ForgetsNotes => turn.context_state = None,
             ForgetsLogsAtOnce => turn.keep_log = Duration::ZERO,
             KeepsLogsForAnHour => turn.keep_log = HOUR,
             DropsLateAnswers => {
@@ -727,6 +802,138 @@ impl TurnStore for BrokenStore {
         }
         let deleted = self.inner.delete_response(scope, id).await;
         self.written(scope, None, None, deleted).await
+    }
+}
+
+#[async_trait]
+impl ContextStore for BrokenStore {
+    async fn items_at(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        positions: &[i64],
+    ) -> Result<Vec<StoredItem>, StoreError> {
+        let mut items = self.inner.items_at(&self.scope(scope), conversation, positions).await?;
+        if self.has(ReversesPages) {
+            items.reverse();
+        }
+        Ok(items)
+    }
+
+    async fn pinned(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        ids: &[ItemId],
+    ) -> Result<Vec<StoredItem>, StoreError> {
+        let scope = &self.scope(scope);
+        let mut pinned = self.inner.pinned(scope, conversation, ids).await?;
+        if self.has(LooksItemsUpAnywhere) {
+            let others = self.seen().conversations.clone();
+            for other in others.into_iter().filter(|other| *other != conversation) {
+                pinned.extend(self.inner.pinned(scope, other, ids).await?);
+            }
+        }
+        Ok(pinned)
+    }
+
+    async fn span(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        from: i64,
+        to: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredItem>, StoreError> {
+        let limit = if self.has(IgnoresMost) { u32::MAX } else { limit };
+        self.inner.span(&self.scope(scope), conversation, from, to, limit).await
+    }
+
+    async fn backlog(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+    ) -> Result<Backlog, StoreError> {
+        let mut backlog = self.inner.backlog(&self.scope(scope), conversation).await?;
+        if self.has(KeepsWhatWasDerived) {
+            let mut seen = self.seen();
+            if let Some(before) = seen.derived.get(&conversation) {
+                backlog.covered = before.covered.iter().chain(&backlog.covered).cloned().collect();
+                backlog.covered.sort_by_key(|covered| *covered.start());
+                backlog.covered.dedup();
+                backlog.summary = backlog.summary.or_else(|| before.summary.clone());
+            }
+            seen.derived.insert(conversation, backlog.clone());
+        }
+        if self.has(ForgetsContexts) {
+            backlog.anchor = None;
+        }
+        Ok(backlog)
+    }
+
+    async fn put_segment(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        edits: i64,
+        mut segment: Segment,
+    ) -> Result<(), StoreError> {
+        let scope = &self.scope(scope);
+        let edits = self.edits(scope, conversation, edits).await;
+        if self.has(CutsData) {
+            segment.data.truncate(100_000);
+        }
+        let put = self.inner.put_segment(scope, conversation, edits, segment).await;
+        self.written(scope, None, None, put).await
+    }
+
+    async fn put_summary(
+        &self,
+        scope: &Scope,
+        conversation: ConversationId,
+        edits: i64,
+        summary: Summary,
+    ) -> Result<(), StoreError> {
+        let scope = &self.scope(scope);
+        let edits = self.edits(scope, conversation, edits).await;
+        if self.has(StandsByItsFirstSummary)
+            && self.inner.backlog(scope, conversation).await?.summary.is_some()
+        {
+            return Ok(());
+        }
+        self.inner.put_summary(scope, conversation, edits, summary).await
+    }
+
+    async fn claim_context_jobs(
+        &self,
+        limit: u32,
+        lease: Duration,
+    ) -> Result<Vec<ContextJob>, StoreError> {
+        match self.fault {
+            ClaimsNothing => Ok(vec![]),
+            ClaimsForAnHour => self.inner.claim_context_jobs(limit, HOUR).await,
+            ClaimsTwice => self.inner.claim_context_jobs(limit, Duration::ZERO).await,
+            IgnoresMost => self.inner.claim_context_jobs(u32::MAX, lease).await,
+            _ => self.inner.claim_context_jobs(limit, lease).await,
+        }
+    }
+
+    async fn end_context_job(
+        &self,
+        mut job: ContextJob,
+        again: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        job.scope = self.scope(&job.scope);
+        match self.fault {
+            EndsNoJob => Ok(()),
+            EndsEveryJob => self.inner.end_context_job(job, None).await,
+            EndsWhatOthersHave => {
+                let due = self.inner.claim_context_jobs(u32::MAX, Duration::ZERO).await?;
+                let theirs = due.into_iter().find(|due| due.conversation == job.conversation);
+                self.inner.end_context_job(theirs.unwrap_or(job), again).await
+            }
+            _ => self.inner.end_context_job(job, again).await,
+        }
     }
 }
 
