@@ -22,6 +22,9 @@ const FURTHER_SUBJECT: f64 = 1.1;
 /// What it counts that a turn is by whom the query names.
 const AUTHOR: f64 = 2.0;
 
+/// What it counts besides, for that turn alone: its neighbours do not borrow it.
+const AUTHOR_ALONE: f64 = 1.0;
+
 /// What it counts that a turn mentions by name who speaks in this conversation: mostly the other
 /// one, who is spoken to.
 const ADDRESSED: f64 = 0.25;
@@ -172,6 +175,8 @@ impl Tally {
 /// What each item scores by itself.
 struct Scores {
     own: Vec<f64>,
+    /// What it does not lend.
+    alone: Vec<f64>,
     subjects: Vec<u8>,
     // Kept between subjects only for their memory.
     tally: Tally,
@@ -183,6 +188,7 @@ impl Scores {
     fn new(items: usize) -> Self {
         Self {
             own: vec![0.0; items],
+            alone: vec![0.0; items],
             subjects: vec![0; items],
             tally: Tally::new(items),
             of_subject: vec![0.0; items],
@@ -197,9 +203,12 @@ impl Scores {
             corpus.tally(&[author], &mut self.tally)?;
             if !self.tally.items.is_empty() {
                 said = ADDRESSED;
-                let score = AUTHOR * corpus.rarity(self.tally.items.len());
+                let rarity = corpus.rarity(self.tally.items.len());
                 for (at, _) in self.tally.drain() {
-                    raise(&mut self.of_subject, &mut self.raised, at, score);
+                    raise(&mut self.of_subject, &mut self.raised, at, AUTHOR * rarity);
+                    if let Some(alone) = self.alone.get_mut(at) {
+                        *alone += AUTHOR_ALONE * rarity;
+                    }
                 }
             }
         }
@@ -251,7 +260,9 @@ fn best(corpus: &Corpus<'_>, scores: &Scores, limit: usize) -> Vec<Hit> {
         let highest = own.iter().copied().fold(0.0, f64::max);
         if highest > 0.0 {
             for at in 0..session.len() {
-                best.offer(fixed(borrowed(session, own, at) + SESSION * highest), start + at);
+                let alone = scores.alone.get(start + at).copied().unwrap_or(0.0);
+                let score = borrowed(session, own, at) + SESSION * highest + alone;
+                best.offer(fixed(score), start + at);
             }
         }
         start = end;
