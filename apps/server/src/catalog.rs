@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use loquat_chat::{Clock as _, Model, ModelCatalog, SystemClock};
+use loquat_chat::{Clock as _, Model, ModelCatalog, ModelSummariser, Summariser, SystemClock};
 use loquat_provider::{ChatProvider, EchoProvider};
 use loquat_provider_openai::{
     Auth, OpenAiOptions, OpenAiProvider, OptionsError, OutputLimitField, UsageRequest,
@@ -10,12 +10,18 @@ use loquat_provider_openai::{
 
 use crate::{
     config::{
-        AuthStyle, Config, Environment, Faults, MaxTokensField, OpenAiSection, ProviderSection,
+        AuthStyle, Config, Environment, Faults, MaxTokensField, ModelSection, OpenAiSection,
+        ProviderSection, Tokenizer,
     },
     secret,
+    tokenizer::Counters,
 };
 
-type Provider = Arc<dyn ChatProvider>;
+/// Who answers, and whether with OpenAI's own models.
+struct Provider {
+    port: Arc<dyn ChatProvider>,
+    is_openais: bool,
+}
 
 /// Makes every provider, also those that no model names, so that all faults are found.
 pub(crate) fn catalog(
@@ -30,22 +36,36 @@ pub(crate) fn catalog(
         }
     }
     let now = SystemClock.now();
-    let model = |(name, section): (&String, &crate::config::ModelSection)| {
+    let counters = Counters::new();
+    let model = |(name, section): (&String, &ModelSection)| {
+        let provider = providers.get(section.provider.as_str())?;
+        let upstream = section.upstream.clone().unwrap_or_else(|| name.clone());
+        let tokenizer = section.tokenizer.unwrap_or_else(|| match provider.is_openais {
+            true => Tokenizer::of_openais(&upstream),
+            false => Tokenizer::Estimate,
+        });
         Some(Model {
             id: name.clone(),
             owner: section.provider.clone(),
-            upstream: section.upstream.clone().unwrap_or_else(|| name.clone()),
-            provider: Arc::clone(providers.get(section.provider.as_str())?),
+            upstream,
+            provider: Arc::clone(&provider.port),
             context_window: section.context_window,
             max_output_tokens: section.max_output_tokens,
-            counter: Arc::new(loquat_context::Estimate),
-            policy: loquat_context::Policy::balanced(),
+            counter: counters.get(tokenizer),
+            policy: config.policy_of(section),
             created_at: now,
         })
     };
     // A model without its provider is a fault that has been told.
     let models = config.models.iter().map(model).collect::<Option<Vec<_>>>()?;
     faults.take("default_model", ModelCatalog::new(models, &config.default_model))
+}
+
+/// Who writes summaries, if somebody is configured.
+pub(crate) fn summariser(config: &Config, catalog: &ModelCatalog) -> Option<Arc<dyn Summariser>> {
+    // A name that no model has is a fault that has been told.
+    let model = catalog.get(config.context.summariser.as_deref()?)?;
+    Some(Arc::new(ModelSummariser::new(Arc::clone(model))))
 }
 
 fn provider(
@@ -55,15 +75,21 @@ fn provider(
     faults: &mut Faults,
 ) -> Option<Provider> {
     match section {
-        ProviderSection::Echo(echo) => Some(Arc::new(EchoProvider::new(
-            Duration::from_millis(echo.first_token_delay_ms),
-            Duration::from_millis(echo.inter_token_delay_ms),
-        ))),
+        ProviderSection::Echo(echo) => {
+            let echo = EchoProvider::new(
+                Duration::from_millis(echo.first_token_delay_ms),
+                Duration::from_millis(echo.inter_token_delay_ms),
+            );
+            Some(Provider { port: Arc::new(echo), is_openais: false })
+        }
         ProviderSection::OpenAi(section) => {
             let path = format!("providers.{name}");
             let auth = auth(&path, section, environment, faults)?;
             match OpenAiProvider::new(options(section, auth)) {
-                Ok(provider) => Some(Arc::new(provider)),
+                Ok(provider) => {
+                    let is_openais = provider.is_openais();
+                    Some(Provider { port: Arc::new(provider), is_openais })
+                }
                 Err(error) => {
                     let key = match &error {
                         OptionsError::NotAUrl

@@ -5,6 +5,7 @@
 //! and files that do, so that it may be printed.
 
 mod auth;
+mod context;
 mod database;
 #[cfg(test)]
 mod documentation;
@@ -28,17 +29,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use loquat_context::Policy;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 pub(crate) use auth::{AuthSection, KeySection, SECRET_VARIABLE};
+pub(crate) use context::ContextSection;
 pub(crate) use database::{DatabaseSection, Target};
 pub(crate) use environment::Environment;
 pub(crate) use fault::Faults;
 pub(crate) use flags::Flags;
 pub(crate) use limits::LimitsSection;
 pub(crate) use models::{
-    AuthStyle, EchoSection, MaxTokensField, ModelSection, OpenAiSection, ProviderSection,
+    AuthStyle, EchoSection, MaxTokensField, ModelSection, OpenAiSection, ProviderSection, Tokenizer,
 };
 pub(crate) use server::{LogFormat, LogSection, ServerSection};
 
@@ -54,6 +57,7 @@ pub(crate) struct Config {
     pub(crate) database: DatabaseSection,
     pub(crate) auth: AuthSection,
     pub(crate) limits: LimitsSection,
+    pub(crate) context: ContextSection,
     pub(crate) providers: BTreeMap<String, ProviderSection>,
     pub(crate) models: BTreeMap<String, ModelSection>,
 }
@@ -91,6 +95,7 @@ impl Config {
         config.log = read(&mut table, "log", faults);
         config.database = read(&mut table, "database", faults);
         config.limits = read(&mut table, "limits", faults);
+        config.context = read(&mut table, "context", faults);
         for (name, table) in reader::tables(&mut table, "providers", faults) {
             let path = format!("providers.{name}");
             // A faulty provider stays known, so that its models are not at fault too.
@@ -112,7 +117,7 @@ impl Config {
             faults.add(
                 key,
                 "there is no such key; the keys here are `default_model`, `server`, `log`, \
-                 `database`, `auth`, `limits`, `providers`, `models`",
+                 `database`, `auth`, `limits`, `context`, `providers`, `models`",
             );
         }
         config
@@ -140,12 +145,28 @@ impl Config {
         }
     }
 
+    /// A model's policy, and where it is configured.
+    fn policy(&self, path: &str, model: &ModelSection, faults: &mut Faults) -> (String, Policy) {
+        let (path, choice) = match &model.context {
+            Some(choice) => (format!("{path}.context"), choice),
+            None => ("context.policy".to_owned(), &self.context.policy),
+        };
+        let policy = choice.policy(&path, faults);
+        (path, policy)
+    }
+
+    /// The policy of a model, which was checked.
+    pub(crate) fn policy_of(&self, model: &ModelSection) -> Policy {
+        self.policy("models", model, &mut Faults::default()).1
+    }
+
     /// Checks what can be checked without looking at anything outside, and that no secret stands in
     /// a place that [`Config::to_toml`] shows.
     fn check(&self, faults: &mut Faults) {
         self.server.check(faults);
         self.log.check(faults);
         self.limits.check(faults);
+        self.context.check(faults);
         self.auth.check(faults);
         self.database.check(&self.server.data_dir, faults);
         for (name, provider) in &self.providers {
@@ -163,6 +184,15 @@ impl Config {
                     "there is no provider of that name: configure [providers.NAME]",
                 );
             }
+            let (path, policy) = self.policy(&path, model, faults);
+            self.context.check_room(&path, &policy, faults);
+        }
+        let summariser = self.context.summariser.as_ref();
+        if summariser.is_some_and(|name| !self.models.contains_key(name)) {
+            faults.add(
+                "context.summariser",
+                "there is no model of that name: configure [models.NAME], or name another",
+            );
         }
         if self.auth.keys.is_empty() && !self.server.listen.ip().is_loopback() {
             faults.add(

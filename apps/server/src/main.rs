@@ -14,6 +14,7 @@ mod secret;
 mod serve;
 mod telemetry;
 mod token;
+mod tokenizer;
 
 use std::process::ExitCode;
 

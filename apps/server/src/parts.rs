@@ -1,9 +1,11 @@
 //! What the program is put together of, checked before anything outside is touched.
 
-use loquat_chat::ModelCatalog;
+use std::sync::Arc;
+
+use loquat_chat::{ModelCatalog, Summariser};
 
 use crate::{
-    catalog::catalog,
+    catalog::{catalog, summariser},
     config::{Config, Environment, Faults},
     database::Database,
     identity::Identity,
@@ -14,6 +16,8 @@ use crate::{
 pub(crate) struct Parts {
     pub(crate) identity: Identity,
     pub(crate) catalog: ModelCatalog,
+    /// Who writes summaries, if somebody does.
+    pub(crate) summariser: Option<Arc<dyn Summariser>>,
     pub(crate) database: Database,
 }
 
@@ -27,6 +31,8 @@ impl Parts {
         let identity = Identity::check(&config.auth, environment, faults);
         let catalog = catalog(config, environment, faults);
         let database = Database::check(config, faults);
-        Some(Self { identity: identity?, catalog: catalog?, database: database? })
+        let (identity, catalog, database) = (identity?, catalog?, database?);
+        let summariser = summariser(config, &catalog);
+        Some(Self { identity, catalog, summariser, database })
     }
 }

@@ -6,7 +6,7 @@ mod stop;
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, rt::System};
-use loquat_chat::{ChatService, ModelCatalog, Ports, SystemClock, SystemIds};
+use loquat_chat::{ChatService, ModelCatalog, Ports, Summariser, SystemClock, SystemIds};
 use loquat_http::{HttpState, SocketOptions};
 use tokio::runtime::{Builder, Runtime};
 
@@ -62,8 +62,9 @@ pub(crate) fn run(config: &Config, parts: Parts) -> Result<(), Faults> {
         models: parts.catalog.iter().map(|model| model.id.clone()).collect(),
         default_model: parts.catalog.default_model().id.clone(),
     };
-    let limits = config.limits.limits();
-    let chat = ChatService::new(ports(stores, parts.catalog), limits, runtime.handle().clone());
+    let limits = config.limits.limits(config.context.summary_tokens);
+    let ports = ports(stores, parts.catalog, parts.summariser);
+    let chat = ChatService::new(ports, limits, runtime.handle().clone());
     let state = HttpState::new(chat.clone(), Arc::new(tokens.verifier));
     let served = System::new().block_on(serve(&config.server, socket, state, chat, &banner));
     runtime.shutdown_timeout(LAST_TASKS);
@@ -101,10 +102,10 @@ fn runtime(server: &ServerSection) -> io::Result<Runtime> {
         .build()
 }
 
-fn ports(stores: Stores, models: ModelCatalog) -> Ports {
+fn ports(stores: Stores, models: ModelCatalog, summariser: Option<Arc<dyn Summariser>>) -> Ports {
     let Stores { conversations, turns, upkeep, context } = stores;
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-    Ports { conversations, turns, upkeep, context, summariser: None, models, clock, ids }
+    Ports { conversations, turns, upkeep, context, summariser, models, clock, ids }
 }
 
 async fn serve(

@@ -11,7 +11,7 @@ use loquat_provider::{ChatRequest, ProviderError, ProviderEvent};
 use crate::{Model, failure::failure};
 
 /// How long a summary may take to be written.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the model is told. Its material is what anybody may have said.
 const INSTRUCTIONS: &str = "You keep the notes of a conversation between a user and an assistant. \

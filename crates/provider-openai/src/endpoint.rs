@@ -34,11 +34,16 @@ impl Endpoint {
         self.base.scheme() == "https"
     }
 
-    /// The field that this host wants when the operator does not say.
-    pub(crate) fn output_limit_field(&self) -> OutputLimitField {
+    /// True when it is OpenAI itself, or Azure.
+    pub(crate) fn is_openais(&self) -> bool {
         let host = self.base.host_str().unwrap_or_default();
         let is_azure = self.azure_api_version.is_some() || host.ends_with(".openai.azure.com");
-        if is_azure || host == "api.openai.com" {
+        is_azure || host == "api.openai.com"
+    }
+
+    /// The field that this host wants when the operator does not say.
+    pub(crate) fn output_limit_field(&self) -> OutputLimitField {
+        if self.is_openais() {
             OutputLimitField::MaxCompletionTokens
         } else {
             OutputLimitField::MaxTokens

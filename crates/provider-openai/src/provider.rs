@@ -50,6 +50,11 @@ impl OpenAiProvider {
         };
         Ok(Self { client: Arc::new(client), endpoint, dialect, limits })
     }
+
+    /// True when OpenAI's own models answer: at OpenAI itself, or at Azure.
+    pub fn is_openais(&self) -> bool {
+        self.endpoint.is_openais()
+    }
 }
 
 impl std::fmt::Debug for OpenAiProvider {

@@ -9,7 +9,7 @@ use serde::{
 };
 use toml::{Table, Value};
 
-use super::{auth::SECRET_VARIABLE, settings::SETTINGS, well_known, *};
+use super::{auth::SECRET_VARIABLE, context::PolicySection, settings::SETTINGS, well_known, *};
 
 /// What the page says of one key: its row, without the cell of the key.
 type Rows = BTreeMap<String, Vec<String>>;
@@ -29,6 +29,8 @@ fn section(heading: &str) -> Option<&'static str> {
         "## `[auth]`" => "auth",
         "### `[[auth.keys]]`" => "auth.keys",
         "## `[limits]`" => "limits",
+        "## `[context]`" => "context",
+        "### A policy in parts" => "policy",
         "## `[providers.NAME]`" => "provider",
         "### `kind = \"openai\"`" => "openai",
         "### `kind = \"echo\"`" => "echo",
@@ -91,7 +93,8 @@ fn keys<'de, T: Deserialize<'de>>(section: &str) -> Vec<String> {
 }
 
 fn configurable() -> Vec<String> {
-    let sections = ["server", "log", "database", "auth", "limits", "providers", "models"];
+    let sections =
+        ["server", "log", "database", "auth", "limits", "context", "providers", "models"];
     let top = keys::<Config>("");
     let is_section =
         |key: &str| sections.iter().any(|section| key.strip_prefix('.') == Some(section));
@@ -105,6 +108,8 @@ fn configurable() -> Vec<String> {
         .chain(keys::<AuthSection>("auth"))
         .chain(keys::<KeySection>("auth.keys"))
         .chain(keys::<LimitsSection>("limits"))
+        .chain(keys::<ContextSection>("context"))
+        .chain(keys::<PolicySection>("policy"))
         .chain(["provider.kind".to_owned()])
         .chain(keys::<OpenAiSection>("openai"))
         .chain(keys::<EchoSection>("echo"))
@@ -150,6 +155,7 @@ fn every_default_is_documented_as_it_is() {
         defaults("log", LogSection::default()),
         defaults("auth", AuthSection::default()),
         defaults("limits", LimitsSection::default()),
+        defaults("context", ContextSection::default()),
         defaults("openai", OpenAiSection::default()),
         defaults("echo", EchoSection::default()),
     ];

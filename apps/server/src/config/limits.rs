@@ -67,6 +67,8 @@ impl Default for LimitsSection {
             background_queue,
             follow_interval,
             lease,
+            // `[context]` has it.
+            summary_tokens: _,
         } = Limits::default();
         Self {
             max_item_bytes,
@@ -99,8 +101,8 @@ const MAX_TURNS: usize = 1_000_000;
 const MAX_BYTES: usize = 1 << 30;
 
 impl LimitsSection {
-    /// The same as values of the service.
-    pub(crate) fn limits(&self) -> Limits {
+    /// The same as values of the service, and the one of `[context]`.
+    pub(crate) fn limits(&self, summary_tokens: u32) -> Limits {
         Limits {
             max_item_bytes: self.max_item_bytes,
             max_turn_items: self.max_turn_items,
@@ -118,6 +120,7 @@ impl LimitsSection {
             background_queue: self.background_queue,
             follow_interval: Duration::from_millis(self.follow_interval_ms),
             lease: Duration::from_millis(self.lease_ms),
+            summary_tokens,
         }
     }
 
@@ -168,6 +171,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_service() {
-        assert_eq!(LimitsSection::default().limits(), Limits::default());
+        let service = Limits::default();
+        assert_eq!(LimitsSection::default().limits(service.summary_tokens), service);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Faults, check_variable};
+use super::{Faults, check_variable, context::PolicyChoice};
 
 /// `[providers.NAME]`: somebody who runs models. The name is what callers see as a model's owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +96,23 @@ pub(crate) struct ModelSection {
     pub(crate) context_window: u32,
     /// The longest answer, in tokens; kept free in the window. No default.
     pub(crate) max_output_tokens: u32,
+    /// What counts its tokens: `o200k`, `cl100k` or `estimate`. Default: for OpenAI's models at
+    /// OpenAI or Azure by the beginning of their names, else `estimate`.
+    pub(crate) tokenizer: Option<Tokenizer>,
+    /// Which part of a conversation it sees. Default: as `[context]` says.
+    pub(crate) context: Option<PolicyChoice>,
+}
+
+/// What counts a model's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Tokenizer {
+    /// Exactly, as GPT-4o and later have it.
+    O200k,
+    /// Exactly, as GPT-4 and GPT-3.5 have it.
+    Cl100k,
+    /// An upper bound for all others.
+    Estimate,
 }
 
 impl Default for OpenAiSection {

@@ -266,3 +266,55 @@ fn the_effective_configuration_is_itself_a_file() {
     let (again, faults) = load_file(&config.to_toml().unwrap(), &environment);
     assert_eq!((again, faults.as_str()), (config, ""));
 }
+
+#[test]
+fn a_model_sees_what_its_own_policy_says_or_else_that_of_all() {
+    let config = sound(&format!(
+        "[context]\npolicy = \"economy\"\n{LLAMA}
+        context = {{ high = 900, recall = 0 }}\n"
+    ));
+    assert_eq!(config.policy_of(&config.models["echo"]), Policy::economy());
+    let own = config.policy_of(&config.models["llama"]);
+    assert_eq!(own.window, loquat_context::Window::Marks { high: 900, low: 450 });
+    assert_eq!((own.recall, own.summary), (None, Policy::balanced().summary));
+}
+
+#[test]
+fn a_policy_that_is_none_is_named_with_its_part() {
+    for (text, fault) in [
+        ("[context]\npolicy = \"frugal\"", "context.policy: must be \"economy\", \"balanced\" or"),
+        ("[context]\npolicy = 7", "context.policy: must be the name of a policy in quotes, or a"),
+        ("[context.policy]\nhigh = 5\nlow = 6", "context.policy.low: must not be more than `high`"),
+        ("[context.policy]\nlast = 5\nhigh = 6", "context.policy.high: cannot be set beside"),
+        (
+            "[context.policy]\nhihg = 5",
+            "context.policy: there is no such key; the keys here are `l",
+        ),
+        ("[context]\nsummary_tokens = 7", "context.summary_tokens: must be from 32 to 8192"),
+        ("[context]\nsummarizer = \"m\"", "context.summarizer: there is no such key"),
+        ("[context]\nsummariser = \"gpt-9\"", "context.summariser: there is no model of that name"),
+    ] {
+        let (_, faults) = file(text);
+        assert!(faults.starts_with(&format!("loquat: {fault}")), "{faults}");
+        assert_eq!(faults.lines().count(), 1, "{faults}");
+    }
+    let (_, faults) = file(&format!("{LLAMA}\ncontext = \"canary\"\ntokenizer = \"canary\""));
+    let keys: Vec<_> = faults.lines().filter_map(|line| line.split(": ").nth(1)).collect();
+    assert_eq!(keys, ["models.llama.tokenizer", "models.llama.context"], "{faults}");
+    assert!(!faults.contains("canary"), "{faults}");
+}
+
+#[test]
+fn a_summary_for_which_no_prompt_has_room_is_a_fault() {
+    let small =
+        format!("[context]\nsummariser = \"llama\"\n{LLAMA}\ncontext = {{ summary = 200 }}");
+    let (_, faults) = file(&small);
+    assert!(
+        faults.starts_with("loquat: context.summary_tokens: must be at least 64 less"),
+        "{faults}"
+    );
+    assert!(faults.contains("`summary` of models.llama.context"), "{faults}");
+    sound(&small.replace("[context]", "[context]\nsummary_tokens = 136"));
+    sound(&small.replace("summary = 200", "summary = 0"));
+    sound(&small.replace("summariser = \"llama\"", ""));
+}

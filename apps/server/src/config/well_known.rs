@@ -105,6 +105,7 @@ fn add_model(config: &mut Config, name: &str) {
         upstream: None,
         context_window,
         max_output_tokens,
+        ..ModelSection::default()
     });
 }
 
@@ -124,6 +125,7 @@ fn add_echo(config: &mut Config) {
                 // As large as that of common models, so that what works with it works with them.
                 context_window: 128_000,
                 max_output_tokens: 16_384,
+                ..ModelSection::default()
             },
         );
     }

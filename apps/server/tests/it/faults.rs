@@ -107,6 +107,21 @@ fn a_default_model_that_is_not_there() {
 }
 
 #[test]
+fn a_summariser_that_is_not_there() {
+    Refused::new().with_file("[context]\nsummariser = \"gpt-9\"\n").says(
+        "context.summariser: there is no model of that name: configure [models.NAME], or name \
+         another",
+    );
+}
+
+#[test]
+fn a_policy_that_cannot_be() {
+    Refused::new()
+        .with_file("[context]\npolicy = { high = 1000, low = 2000 }\n")
+        .says("context.policy.low: must not be more than `high`");
+}
+
+#[test]
 fn a_file_that_is_named_and_not_there() {
     Refused::new().with("LOQUAT_CONFIG", "other.toml").says(
         "LOQUAT_CONFIG: the file other.toml cannot be read: No such file or directory (os error 2)",

@@ -1,6 +1,7 @@
 //! The real program: its faults, its sources, its start and its end.
 
 mod configuration;
+mod context;
 mod faults;
 mod postgres;
 mod program;

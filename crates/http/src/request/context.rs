@@ -105,7 +105,7 @@ mod tests {
         wish(Some(serde_json::from_value(body).expect("the types are right")))
     }
 
-    fn refused(policy: Value) -> String {
+    fn refused(policy: &Value) -> String {
         format!("{:?}", read(json!({ "policy": policy })).unwrap_err())
     }
 
@@ -133,7 +133,7 @@ mod tests {
             (json!({"high": 10, "low": 11}), "context.policy.low"),
             (json!({"max_input": 0}), "context.policy.max_input"),
         ] {
-            let error = refused(policy);
+            let error = refused(&policy);
             assert!(
                 error.contains(&format!("({param:?})")) && error.contains("InvalidValue"),
                 "{error}"
