@@ -75,6 +75,11 @@ impl Query {
 }
 
 impl Subject {
+    /// All terms that it is looked for by.
+    pub(super) fn terms(&self) -> impl Iterator<Item = Term> {
+        self.same.iter().chain(&self.related).chain(&self.author).copied()
+    }
+
     /// Whether it was said, rather than hinted at by the form of a question.
     pub(super) const fn is_content(&self) -> bool {
         !self.same.is_empty()

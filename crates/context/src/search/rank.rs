@@ -2,7 +2,7 @@
 
 use super::{
     query::{Query, Subject},
-    segment::{DamagedSegment, IndexedItem, Segment},
+    segment::{DamagedSegment, IndexedItem, Located, Segment},
     terms::Term,
 };
 
@@ -76,7 +76,7 @@ pub fn search(query: &Query, segments: &[&[u8]], limit: usize) -> Result<Search,
     if query.is_empty() {
         return Ok(Search::default());
     }
-    let corpus = Corpus::read(segments)?;
+    let corpus = Corpus::read(segments, query)?;
     let mut scores = Scores::new(corpus.items.len());
     let mut known_terms = 0;
     for subject in &query.subjects {
@@ -92,11 +92,18 @@ struct Corpus<'a> {
     items: Vec<IndexedItem>,
     /// Each with how many items come before it.
     segments: Vec<(usize, Segment<'a>)>,
+    /// The terms that are looked for, ascending, and for each which segments have it.
+    terms: Vec<Term>,
+    places: Vec<Vec<(usize, Located)>>,
     mean_length: f64,
 }
 
 impl<'a> Corpus<'a> {
-    fn read(blobs: &[&'a [u8]]) -> Result<Self, DamagedSegment> {
+    fn read(blobs: &[&'a [u8]], query: &Query) -> Result<Self, DamagedSegment> {
+        let mut terms: Vec<Term> = query.subjects.iter().flat_map(Subject::terms).collect();
+        terms.sort_unstable();
+        terms.dedup();
+        let mut places = vec![Vec::new(); terms.len()];
         let mut items: Vec<IndexedItem> = Vec::new();
         let mut segments = Vec::with_capacity(blobs.len());
         for (number, blob) in blobs.iter().enumerate() {
@@ -109,20 +116,27 @@ impl<'a> Corpus<'a> {
             {
                 return Err(damaged);
             }
+            segment.locate(&terms, |term, at| {
+                if let Some(places) = places.get_mut(term) {
+                    places.push((number, at));
+                }
+            });
             segments.push((base, segment));
         }
         let total: u64 = items.iter().map(|it| u64::from(it.length)).sum();
         let mean_length = ratio(total, items.len()).max(1.0);
-        Ok(Self { items, segments, mean_length })
+        Ok(Self { items, segments, terms, places, mean_length })
     }
 
     /// Counts how often each item has any of the terms.
     fn tally(&self, terms: &[Term], tally: &mut Tally) -> Result<(), DamagedSegment> {
-        for (number, (base, segment)) in self.segments.iter().enumerate() {
-            for term in terms {
+        for term in terms {
+            let place = self.terms.binary_search(term).ok().and_then(|at| self.places.get(at));
+            for (number, located) in place.into_iter().flatten() {
+                let Some((base, segment)) = self.segments.get(*number) else { continue };
                 segment
-                    .postings(*term, |ordinal, times| tally.add(*base, ordinal, times))
-                    .ok_or(DamagedSegment { segment: number })?;
+                    .postings(*located, |ordinal, times| tally.add(*base, ordinal, times))
+                    .ok_or(DamagedSegment { segment: *number })?;
             }
         }
         Ok(())

@@ -145,6 +145,10 @@ pub(super) struct IndexedItem {
     pub(super) asks: bool,
 }
 
+/// Where a segment has a term.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Located(usize);
+
 /// A segment's data, with its parts found. Every reading is checked: `None` is damage.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Segment<'a> {
@@ -199,11 +203,37 @@ impl<'a> Segment<'a> {
         Some(Self { terms, ends, postings: rest, count })
     }
 
+    /// Calls `each` with those of the terms, which are ascending, that the segment has: their number
+    /// among the given ones, and where to find their postings.
+    pub(super) fn locate(&self, terms: &[Term], mut each: impl FnMut(usize, Located)) {
+        // Going through both is faster than looking up each, unless they are few.
+        if terms.len().saturating_mul(16) < self.terms.len() {
+            for (number, term) in terms.iter().enumerate() {
+                let found = self.terms.binary_search_by_key(&term.0, |it| u32::from_le_bytes(*it));
+                if let Ok(at) = found {
+                    each(number, Located(at));
+                }
+            }
+            return;
+        }
+        let mut wanted = terms.iter().enumerate().peekable();
+        for (at, hash) in self.terms.iter().enumerate() {
+            let hash = u32::from_le_bytes(*hash);
+            while wanted.next_if(|(_, term)| term.0 < hash).is_some() {}
+            match wanted.peek() {
+                Some((number, term)) if term.0 == hash => each(*number, Located(at)),
+                Some(_) => {}
+                None => return,
+            }
+        }
+    }
+
     /// Calls `each` with the ordinal of every item that has the term, ascending, and how often.
-    pub(super) fn postings(&self, term: Term, mut each: impl FnMut(u32, u32)) -> Option<()> {
-        let Ok(at) = self.terms.binary_search_by_key(&term.0, |it| u32::from_le_bytes(*it)) else {
-            return Some(());
-        };
+    pub(super) fn postings(
+        &self,
+        Located(at): Located,
+        mut each: impl FnMut(u32, u32),
+    ) -> Option<()> {
         let begin = match at.checked_sub(1) {
             None => 0,
             Some(before) => self.end(before)?,
@@ -239,9 +269,10 @@ mod tests {
 
     fn postings(segment: &Segment<'_>, word: &str) -> Vec<(u32, u32)> {
         let mut found = Vec::new();
-        segment
-            .postings(Term::said(word), |ordinal, times| found.push((ordinal, times)))
-            .expect("the segment is whole");
+        segment.locate(&[Term::said(word)], |_, at| {
+            let whole = segment.postings(at, |ordinal, times| found.push((ordinal, times)));
+            whole.expect("the segment is whole");
+        });
         found
     }
 
@@ -260,6 +291,24 @@ mod tests {
         let seen: Vec<_> =
             items.iter().map(|it| (it.position, it.length, it.starts_session, it.asks)).collect();
         assert_eq!(seen, [(-3, 3, false, false), (4, 1, true, true), (i64::MAX, 2, false, false)]);
+    }
+
+    #[test]
+    fn few_terms_and_many_are_found_alike() {
+        let text: Vec<String> = (0..200).map(|it| format!("word{it}")).collect();
+        let text = text.join(" ");
+        let blob = index([entry(0, &text)]);
+        let segment = Segment::read(&blob, &mut Vec::new()).expect("it is whole");
+        let mut terms: Vec<Term> = (150..250).map(|it| Term::said(&format!("word{it}"))).collect();
+        terms.sort_unstable();
+        let located = |terms: &[Term]| {
+            let mut found = Vec::new();
+            segment.locate(terms, |number, _| found.extend(terms.get(number).copied()));
+            found
+        };
+        let one_by_one: Vec<Term> = terms.iter().flat_map(|term| located(&[*term])).collect();
+        assert_eq!(one_by_one.len(), 50);
+        assert_eq!(located(&terms), one_by_one);
     }
 
     #[test]
@@ -309,11 +358,13 @@ mod tests {
     fn read_everything(blob: &[u8]) -> bool {
         let mut items = Vec::new();
         let Some(segment) = Segment::read(blob, &mut items) else { return true };
-        for term in segment.terms.iter().take(64) {
-            let _ = segment.postings(Term(u32::from_le_bytes(*term)), |ordinal, _| {
+        let terms: Vec<Term> =
+            segment.terms.iter().map(|term| Term(u32::from_le_bytes(*term))).collect();
+        segment.locate(&terms, |_, at| {
+            let _ = segment.postings(at, |ordinal, _| {
                 assert!(ordinal < segment.count, "an ordinal is of an item");
             });
-        }
+        });
         items.capacity() <= blob.len().max(8)
     }
 
