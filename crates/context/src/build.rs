@@ -26,7 +26,8 @@ pub struct Loaded {
     /// True when the last of them is the branch's first.
     pub reached_root: bool,
     /// When it was not reached: the operator's messages that begin the conversation, at most
-    /// [`Loaded::MOST_LEAD`], oldest first.
+    /// [`Loaded::MOST_LEAD`], oldest first; also those of them that `history` has. (Of what only
+    /// `history` has, nobody knows whether it is from the beginning.)
     pub lead: Vec<StoredItem>,
     /// The messages of [`State::opening`].
     pub opening: Vec<StoredItem>,
@@ -95,6 +96,9 @@ pub fn build(
     let mut history = weigh(history);
     history.reverse();
     let lead = if reached_root { split_lead(&mut history) } else { weigh(lead) };
+    let repeated = history.iter().take_while(|item| lead.iter().any(|it| it.id() == item.id()));
+    let repeated = repeated.count();
+    history.drain(..repeated);
     let opening = weigh(opening);
     let pinned = each_once(weigh(pinned));
     // The same items may be in the window: then they are not sent twice, but their room is kept, so
@@ -107,9 +111,11 @@ pub fn build(
         let all = costed.beginning();
         let tokens = costed.tokens_from(all.unwrap_or(0));
         if all.is_none() || tokens > room.bounds.room {
+            // What was not read costs something too.
+            let least = room.budget.saturating_add(1);
             return Err(ContextError::TooLarge {
                 what: "the conversation and the new items",
-                tokens: tokens.saturating_add(room.fixed),
+                tokens: tokens.saturating_add(room.fixed).max(least),
                 budget: room.budget,
             });
         }
@@ -206,6 +212,14 @@ fn call_id(content: &ItemContent) -> Option<&str> {
     }
 }
 
+/// True when the window begins at this position, or with the first item behind it: positions have
+/// gaps, and the anchor of an empty window is before the item that came next.
+fn begins_at(history: &[Weighed], start: &Start, position: i64) -> bool {
+    let is_exact = history.get(start.at).is_some_and(|item| item.position() == position);
+    let before = history.partition_point(|item| item.position() < position);
+    is_exact || start.at > 0 && start.at == before
+}
+
 /// The state after this turn, when the window begins elsewhere than it says.
 fn next_state(
     need: &Need,
@@ -222,7 +236,8 @@ fn next_state(
     }
     let anchor = history.get(start.at).map_or(last.position() + 1, Weighed::position);
     let opening: Vec<ItemId> = opened.iter().map(Weighed::id).collect();
-    if state.anchor == Some(anchor) && state.opening == opening && need.fits(state) {
+    let is_there = state.anchor.is_some_and(|anchor| begins_at(history, start, anchor));
+    if is_there && state.opening == opening && need.fits(state) {
         return None;
     }
     let cut_to = need.policy.cut_to(need.model.context_window);

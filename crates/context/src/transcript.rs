@@ -131,8 +131,7 @@ impl<C: TokenCounter> Transcript<C> {
             loaded.history.push(stored.clone());
         }
         if !loaded.reached_root {
-            let before = self.items.len() - loaded.history.len();
-            let lead = self.items.iter().take(before.min(Loaded::MOST_LEAD));
+            let lead = self.items.iter().take(Loaded::MOST_LEAD);
             let lead = lead.take_while(|stored| is_operators(&stored.item.content));
             loaded.lead = lead.cloned().collect();
         }

@@ -78,6 +78,8 @@ struct Place {
     /// Tokens of the opening messages of the anchor, if it goes on with them.
     kept: Option<u32>,
     begins: bool,
+    /// Where it may be cut: before the turns from this index on.
+    cut_from: usize,
 }
 
 impl<'a> Costed<'a> {
@@ -122,12 +124,12 @@ impl<'a> Costed<'a> {
     ) -> Option<Start> {
         let place = match (window, anchor) {
             (Window::Marks { .. }, Some(anchor)) => self.anchored(anchor),
-            (Window::Marks { .. }, None) => self.turn_from(0),
+            (Window::Marks { .. }, None) => self.first(),
             (Window::Last(messages), _) => self.turn_from(self.last_messages(messages)),
         };
         // Nothing before a compaction is sent, so that nothing before it can be a beginning.
         let place = match self.floor() {
-            Some(at) if at > place.start.at => Place { kept: None, begins: true, start: at.into() },
+            Some(at) if at > place.start.at => Place::at(at, true),
             _ => place,
         };
         let tokens = self.tokens_from(place.start.at).saturating_add(place.kept.unwrap_or(0));
@@ -141,7 +143,7 @@ impl<'a> Costed<'a> {
     /// that the new items answer; if they answer none, then nothing, if need be. `Err` says how many
     /// tokens that has.
     pub(crate) fn least(&self, anchor: Option<Anchor>, room: u32) -> Result<Start, u32> {
-        let place = anchor.map_or_else(|| self.turn_from(0), |anchor| self.anchored(anchor));
+        let place = anchor.map_or_else(|| self.first(), |anchor| self.anchored(anchor));
         let newest = self.later_turns(&place).last();
         let turn = newest.unwrap_or(place.start.at);
         let kept = place.kept.filter(|_| newest.is_none());
@@ -181,7 +183,7 @@ impl<'a> Costed<'a> {
         let first = self.history.first().map(Weighed::position);
         if !self.whole && first.is_some_and(|first| first > anchor.position) {
             // It was not read that far, so that nobody knows what is in between.
-            return self.turn_from(0);
+            return self.first();
         }
         let at = self.history.partition_point(|item| item.position() < anchor.position);
         let is_there = self.history.get(at).is_none_or(|item| item.position() == anchor.position);
@@ -192,20 +194,28 @@ impl<'a> Costed<'a> {
                 let turn = self.groups.turns.iter().copied().find(|turn| *turn >= at);
                 let at = [self.steps_from(at).next(), turn].into_iter().flatten().min();
                 let start = Start { at: at.unwrap_or(self.history.len()), opening: Opening::Kept };
-                Place { start, kept: Some(tokens), begins: true }
+                // Also before the turn that it goes on with.
+                let cut_from = start.at;
+                Place { start, kept: Some(tokens), begins: true, cut_from }
             }
             Known::None if is_there && (self.is_step(at) || at == self.history.len()) => {
-                Place { start: at.into(), kept: None, begins: true }
+                Place::at(at, true)
             }
             Known::None | Known::Gone => self.turn_from(at),
         }
+    }
+
+    /// The conversation's beginning, or no beginning when there is more of it than was read: then it
+    /// is cut, because more is read than the window may have.
+    fn first(&self) -> Place {
+        Place { cut_from: usize::from(self.whole), ..Place::at(0, self.whole) }
     }
 
     /// The first turn from this item on; if there is none, this item, which is no beginning.
     fn turn_from(&self, at: usize) -> Place {
         let turn = self.groups.turns.iter().copied().find(|turn| *turn >= at);
         let turn = if self.begins_turn(at) { Some(at) } else { turn };
-        Place { start: turn.unwrap_or(at).into(), kept: None, begins: turn.is_some() }
+        Place::at(turn.unwrap_or(at), turn.is_some())
     }
 
     /// True when a window may begin there: with a person's message, or with the conversation.
@@ -225,10 +235,9 @@ impl<'a> Costed<'a> {
         self.steps_from(at + 1)
     }
 
-    /// The turns that begin after that place; also there, where it goes on with what an earlier turn
-    /// began with.
+    /// The turns before which it may be cut.
     fn later_turns(&self, place: &Place) -> impl Iterator<Item = usize> {
-        let from = place.start.at + usize::from(place.kept.is_none());
+        let from = place.cut_from;
         self.groups.turns.iter().copied().filter(move |turn| *turn >= from)
     }
 
@@ -293,6 +302,12 @@ impl<'a> Costed<'a> {
             }
         }
         start.unwrap_or(0)
+    }
+}
+
+impl Place {
+    fn at(at: usize, begins: bool) -> Self {
+        Self { start: at.into(), kept: None, begins, cut_from: at + 1 }
     }
 }
 

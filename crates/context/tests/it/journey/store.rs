@@ -172,8 +172,7 @@ impl Store {
         }
         loaded.reached_root = loaded.history.len() == self.items.len();
         if !loaded.reached_root {
-            let before = self.items.len() - loaded.history.len();
-            loaded.lead = self.lead().into_iter().take(before).collect();
+            loaded.lead = self.lead();
         }
         loaded
     }

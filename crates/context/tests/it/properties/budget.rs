@@ -6,7 +6,7 @@ use loquat_domain::Truncation;
 use super::{Broken, holds, view::View};
 use crate::{
     engine::{Ask, Engine},
-    journey::Taken,
+    journey::{Taken, take},
 };
 
 /// The most tokens that a prompt may have, by our count.
@@ -38,46 +38,43 @@ pub(crate) fn is_kept(taken: &Taken<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
+/// By how much less is tried.
+const LESS: [u32; 6] = [1, 2, 13, 80, 320, 900];
+
 pub(crate) fn more_keeps_more(taken: &Taken<'_>, engine: &dyn Engine) -> Result<(), Broken> {
     if taken.ask.truncation == Truncation::Disabled {
         return Ok(());
     }
     let most = taken.ask.model.max_input().min(taken.ask.policy.max_input.unwrap_or(u32::MAX));
-    // Any number, but always the same for the same turn.
-    let seed = taken.store.items.len() + taken.ask.input.len();
-    let less = [1, 2, 13, 80, 320, 900][seed % 6];
-    let Some(less) = most.checked_sub(less) else { return Ok(()) };
+    // One of them, but always the same for the same turn; all where something is chosen.
+    let one = (taken.store.items.len() + taken.ask.input.len()) % LESS.len();
+    let chooses = taken.result.as_ref().is_ok_and(|prompt| prompt.receipt.gate.fired);
+    for (at, less) in LESS.into_iter().enumerate() {
+        if let Some(less) = most.checked_sub(less).filter(|_| chooses || at == one) {
+            keeps_more_than(taken, engine, less)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is kept of so many tokens is kept of as many as the turn has.
+fn keeps_more_than(taken: &Taken<'_>, engine: &dyn Engine, less: u32) -> Result<(), Broken> {
     let policy = Policy { max_input: Some(less), ..taken.ask.policy };
     let ask = Ask { policy, ..taken.ask.clone() };
-    let smaller = super::super::journey::Taken {
-        result: taken.again(engine, ask.clone()),
-        needed: loquat_context::plan(
-            &ask.policy,
-            ask.model.clone(),
-            ask.turn.clone(),
-            ask.truncation,
-        )
-        .ok()
-        .map(|need| (need.clone(), taken.store.load(&need, &taken.pins))),
-        store: taken.store,
-        state: taken.state.clone(),
-        pins: taken.pins.clone(),
-        before: None,
-        ask,
-    };
+    let smaller = take(engine, taken.store, ask, taken.pins.clone(), None);
     let Some(small) = View::of(&smaller) else { return Ok(()) };
-    // A store does not tell a lead at which reading ended from what comes later.
-    if small.lead.len() < taken.store.lead().len() {
+    // Of a turn whose beginning it did not read it keeps steps alone, which have room for more.
+    let at = small.window_at();
+    let begins = at < small.history.len() && small.begins_turn(at) || !small.opening().is_empty();
+    let reads = |taken: &Taken<'_>| taken.needed.as_ref().map(|(_, it)| it.history.len());
+    if !begins && reads(&smaller) < reads(taken) {
         return Ok(());
     }
     let Some(large) = View::of(taken) else {
-        return Err(format!("{less} tokens are enough, {most} are not"));
+        return Err(format!("{less} tokens are enough, more are not"));
     };
-    if large.lead.len() < taken.store.lead().len() {
-        return Ok(());
-    }
     let (small, large) = (small.kept(), large.kept());
     let lost: Vec<_> = small.difference(&large).collect();
-    holds!(lost.is_empty(), "{less} tokens keep {lost:?}, {most} do not");
+    holds!(lost.is_empty(), "{less} tokens keep {lost:?}, more do not");
     Ok(())
 }

@@ -15,10 +15,7 @@ use crate::journey::Taken;
 
 pub(crate) fn lead_is_first(taken: &Taken<'_>) -> Result<(), Broken> {
     let Some(view) = View::of(taken) else { return Ok(()) };
-    let oldest = view.loaded.history.last().filter(|_| !view.loaded.reached_root);
-    let lead = taken.store.lead();
-    let lead = lead.iter().filter(|it| oldest.is_none_or(|oldest| it.position < oldest.position));
-    for (at, stored) in lead.enumerate() {
+    for (at, stored) in taken.store.lead().iter().enumerate() {
         let sent = view.prompt.input.get(at);
         holds!(sent == Some(&stored.item.content), "item {at} of the lead is {sent:?}");
     }

@@ -29,6 +29,7 @@ impl<'a> View<'a> {
             let lead = lead.count();
             history.drain(..lead).collect()
         } else {
+            history.retain(|stored| !loaded.lead.contains(stored));
             loaded.lead.iter().collect()
         };
         Some(Self { taken, prompt, loaded, history, lead })

@@ -70,7 +70,11 @@ impl BrokenEngine {
     fn asked(&self, mut ask: Ask, load: &dyn Fn(&Need) -> Loaded) -> Ask {
         match self.fault {
             Fault::ExceedsTheBudget => ask.model.context_window += 200,
-            Fault::EvictsEachTurn => ask.policy.window = Window::Marks { high: 0, low: 0 },
+            Fault::EvictsEachTurn => {
+                if let Window::Marks { high, .. } = &mut ask.policy.window {
+                    *high = 0;
+                }
+            }
             Fault::NeverEvicts => {
                 ask.policy.window = Window::Marks { high: u32::MAX, low: u32::MAX };
             }
