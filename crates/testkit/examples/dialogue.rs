@@ -68,7 +68,10 @@ fn rate(dialogue: &Dialogue) -> Result<(), Box<dyn Error>> {
         by_budget.entry(budget).or_default().add(&recall([(asked, included)]));
     }
     let mut out = stdout();
-    writeln!(out, "| tokens | all | single | joined | time | corrected |\n|---|---|---|---|---|---|")?;
+    writeln!(
+        out,
+        "| tokens | all | single | joined | time | corrected |\n|---|---|---|---|---|---|"
+    )?;
     for (budget, recall) in by_budget {
         let of = |category| recall.percent_of(category);
         let (single, joined) = (of(Category::Single), of(Category::Joined));

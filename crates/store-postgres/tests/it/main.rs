@@ -18,3 +18,4 @@ mod policies;
 mod restarts;
 mod round_trips;
 mod tls;
+mod upgrade;

@@ -112,6 +112,24 @@ async fn a_turn_starts_in_two_round_trips_and_ends_in_one() {
 }
 
 #[tokio::test]
+async fn a_window_its_segments_and_a_summary_come_in_one_round_trip() {
+    let (notebook, wire, _database) = tapped().await;
+    let id = notebook.conversation_of(notebook.items(&["a", "b"])).await;
+    notebook.shorten(id).await;
+    let reach = Reach { tokens: u64::MAX, anchored: true, segments: true };
+    let read = async || {
+        let start = HistoryStart::Conversation(id);
+        notebook.store.history(&notebook.scope, start, reach).await.unwrap()
+    };
+    read().await;
+    let begun = wire.count();
+    let history = read().await;
+    assert_eq!(wire.count() - begun, 1);
+    assert_eq!((history.items.len(), history.segments.len()), (3, 1));
+    assert!(history.context.is_some_and(|context| context.summary.is_some()));
+}
+
+#[tokio::test]
 async fn one_round_trip_serves_the_checkpoints_of_many_turns_of_many_tenants() {
     let (notebook, wire, _database) = tapped().await;
     let mut signs = Vec::new();

@@ -9,8 +9,9 @@ use loquat_domain::{
     Role, Scope, Settings, Status, TenantId, Timestamp, UserId,
 };
 use loquat_store::{
-    BeginTurn, CheckpointLog, ConversationStore, FinishTurn, Place, StoreError, TurnHome,
-    TurnStore, json,
+    BeginTurn, CheckpointLog, ContextChange, ContextStore, ContextUpdate, ConversationStore,
+    FinishTurn, HistoryStart, Place, Reach, Segment, StoreError, Summary, TurnHome, TurnStore,
+    json,
 };
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
 use loquat_testkit::FakeIds;
@@ -189,6 +190,61 @@ impl Notebook {
         leaf
     }
 
+    /// Lets what is before `anchor` leave a conversation's window, in a turn of two items, and keeps
+    /// all that can be made of its first item.
+    pub(crate) async fn shorten(&self, id: ConversationId, anchor: i64) {
+        let (store, scope) = (&self.store, &self.scope);
+        let from = HistoryStart::Conversation(id);
+        let history = store.history(scope, from, Reach::tokens(0)).await.unwrap();
+        let expected = history.context.map(|context| context.version);
+        let home = TurnHome::Existing { id, place: Place::Leaf(history.head.leaf) };
+        self.shorten_at(home, ContextChange { expected, anchor, state: notes() }).await;
+        let edits = store.backlog(scope, id).await.unwrap().edits;
+        let segment = Segment { first: 0, last: 0, data: vec![7; 3_000] };
+        store.put_segment(scope, id, edits, segment).await.unwrap();
+        let summary = Summary {
+            covers_to: 0,
+            text: "in short".to_owned(),
+            tokens: 2,
+            counter: CounterId::ESTIMATE,
+            model: "echo".to_owned(),
+            created_at: NOW,
+        };
+        store.put_summary(scope, id, edits, summary).await.unwrap();
+    }
+
+    /// A turn of two items that changes the context and learns something.
+    pub(crate) async fn shorten_at(&self, home: TurnHome, change: ContextChange) -> Response {
+        let expected = change.version();
+        let response = self.response(None);
+        let turn = BeginTurn {
+            response: response.clone(),
+            hidden: false,
+            home,
+            input: self.items(&["q"]),
+            receipt: RawJson::from_checked("{}"),
+            context: Some(change),
+            lease: HOUR,
+            once: None,
+        };
+        self.store.begin_turn(&self.scope, turn).await.unwrap();
+        let end = FinishTurn {
+            response: Response {
+                status: Status::Completed,
+                completed_at: Some(NOW),
+                ..response.clone()
+            },
+            output: self.items(&["a"]),
+            last_sequence: 1,
+            log: Vec::new(),
+            keep_log: Duration::ZERO,
+            only_if_stale: false,
+            context_state: Some(ContextUpdate { expected, state: notes() }),
+        };
+        self.store.finish_turn(&self.scope, end).await.unwrap();
+        response
+    }
+
     /// The texts of the active branch, oldest first.
     pub(crate) async fn texts(&self, conversation: ConversationId) -> Vec<String> {
         let mut texts = Vec::new();
@@ -209,4 +265,9 @@ impl Notebook {
 /// In this conversation, at the end of its active branch.
 pub(crate) fn at_leaf(id: ConversationId, leaf: Option<ItemId>) -> TurnHome {
     TurnHome::Existing { id, place: Place::Leaf(leaf) }
+}
+
+/// A context engine's notes.
+pub(crate) fn notes() -> RawJson {
+    RawJson::from_checked("{}")
 }

@@ -15,11 +15,11 @@ use loquat_domain::{
     PageRequest, RawJson,
 };
 use loquat_store::{
-    Archived, BeginTurn, Checkpoint, CheckpointLog, ConversationPatch, ConversationStore,
-    HistoryStart, Once, Place, Reach, TurnHome, TurnStore, Upkeep, json,
+    Archived, BeginTurn, Checkpoint, CheckpointLog, ContextChange, ContextStore, ConversationPatch,
+    ConversationStore, HistoryStart, Once, Place, Reach, TurnHome, TurnStore, Upkeep, json,
 };
 
-use crate::notebook::{HOUR, NOW, Notebook};
+use crate::notebook::{HOUR, NOW, Notebook, notes};
 
 /// What the stores of this process have run, and what of it they keep prepared.
 static RUN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -193,6 +193,41 @@ async fn use_upkeep(notebook: &Notebook) {
 const ALL_IS_OVER: &str = "UPDATE responses SET log_until = 1 WHERE log_until IS NOT NULL;
     UPDATE idempotency_keys SET expires_at = 1;";
 
+/// What is derived from a conversation, and every edit that takes it away.
+async fn use_context(notebook: &Notebook) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    let items = notebook.items(&["a", "b", "c", "d"]);
+    let ids: Vec<ItemId> = items.iter().map(|item| item.id).collect();
+    let id = notebook.conversation_of(items).await;
+    notebook.shorten(id, 1).await;
+    for job in store.claim_context_jobs(9, HOUR).await.unwrap() {
+        store.end_context_job(job.clone(), Some(Duration::ZERO)).await.unwrap();
+        store.end_context_job(job, None).await.unwrap();
+    }
+    let reach = Reach { tokens: u64::MAX, anchored: true, segments: true };
+    let history = store.history(scope, HistoryStart::Conversation(id), reach).await.unwrap();
+    assert_eq!((history.items.len(), history.segments.len()), (5, 1));
+    assert!(history.context.unwrap().summary.is_some());
+    assert_eq!(store.items_at(scope, id, &[0, 2, 9]).await.unwrap().len(), 2);
+    assert_eq!(store.pinned(scope, id, &ids).await.unwrap().len(), 4);
+    assert_eq!(store.span(scope, id, 1, 9, 2).await.unwrap().len(), 2);
+    store.delete_item(scope, id, ids[0], NOW).await.unwrap();
+    notebook.shorten(id, 1).await;
+    turn(notebook, id, |_| Place::After(Some(ids[2]))).await;
+    assert_eq!(store.backlog(scope, id).await.unwrap().covered, [0..=0]);
+
+    let made = notebook.new_conversation();
+    let conversation = made.id;
+    let home = TurnHome::New { conversation: made, listed: false };
+    let change = ContextChange { expected: None, anchor: 0, state: notes() };
+    let first = notebook.shorten_at(home, change).await;
+    let head = store.history(scope, HistoryStart::Response(first.id), reach).await.unwrap().head;
+    let home = TurnHome::Existing { id: conversation, place: Place::After(head.leaf) };
+    let (second, _) = notebook.begin(home, "q", HOUR).await.unwrap();
+    store.delete_response(scope, second.id).await.unwrap();
+    assert_eq!(store.backlog(scope, conversation).await.unwrap().edits, 1);
+}
+
 /// Uses every method, and every way through each.
 async fn use_everything(notebook: &Notebook) {
     let items = notebook.items(&["a", "b", "c"]);
@@ -206,6 +241,7 @@ async fn use_everything(notebook: &Notebook) {
     use_responses(notebook).await;
     use_branches(notebook).await;
     use_upkeep(notebook).await;
+    use_context(notebook).await;
     let home = TurnHome::New { conversation: notebook.new_conversation(), listed: true };
     let (response, _) = notebook.begin(home, "q", HOUR).await.unwrap();
     notebook.store.delete_response(&notebook.scope, response.id).await.unwrap();
@@ -293,6 +329,9 @@ async fn a_deletion_finds_what_goes_with_it_by_an_index() {
         ("responses", "tenant = ? AND conversation = ?"),
         ("response_events", "tenant = ? AND response = ?"),
         ("branches", "tenant = ? AND conversation = ?"),
+        ("segments", "tenant = ? AND conversation = ?"),
+        ("summaries", "tenant = ? AND conversation = ?"),
+        ("context_jobs", "tenant = ? AND conversation = ?"),
     ] {
         // As SQLite looks for the rows of a foreign key.
         let plan = plan(&notebook, &format!("SELECT tenant FROM {table} WHERE {columns}"));

@@ -9,13 +9,13 @@ use diesel::{
     sql_types::{BigInt, Binary, Bool, Nullable, Text},
 };
 use loquat_domain::{
-    Branch, ConversationId, Event, EventKind, ItemContent, ItemId, ItemKind, Message, Metadata,
-    Order, PageLimit, PageRequest, Response, ResponseId, Role, Scope, Settings, Status, TenantId,
-    UserId,
+    Branch, ConversationId, CounterId, Event, EventKind, ItemContent, ItemId, ItemKind, Message,
+    Metadata, Order, PageLimit, PageRequest, RawJson, Response, ResponseId, Role, Scope, Settings,
+    Status, TenantId, UserId,
 };
 use loquat_store::{
-    Checkpoint, ConversationStore, EventLog, FinishTurn, HistoryStart, LogEnd, Reach, StoreError,
-    TurnStore, Upkeep, json,
+    BeginTurn, Checkpoint, ContextChange, ContextStore, ConversationStore, EventLog, FinishTurn,
+    HistoryStart, LogEnd, Place, Reach, Segment, StoreError, TurnHome, TurnStore, Upkeep, json,
 };
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
@@ -317,6 +317,68 @@ async fn turns_of_an_older_file_are_read_and_ended() {
     let start = HistoryStart::Response(RUNNING);
     assert_eq!(store.history(&ada(), start, Reach::tokens(10)).await.unwrap().items.len(), 1);
     assert_eq!(store.forget_expired(10).await.unwrap(), 0);
+}
+
+/// As far as the anchor, with everything.
+const WITH_ALL: Reach = Reach { tokens: u64::MAX, anchored: true, segments: true };
+
+/// Lets the first item of the conversation leave its window, and keeps a segment of it.
+async fn shorten(store: &SqliteStore) {
+    let start = HistoryStart::Conversation(CHAT);
+    let head = store.history(&ada(), start, WITH_ALL).await.unwrap().head;
+    let home = TurnHome::Existing { id: CHAT, place: Place::Leaf(head.leaf) };
+    let state = RawJson::from_checked("{}");
+    let response = Response {
+        id: ResponseId::from_uuid(uuid(22)),
+        status: Status::InProgress,
+        conversation: Some(CHAT),
+        ..store.response(&ada(), ENDED).await.unwrap().response
+    };
+    let turn = BeginTurn {
+        response,
+        hidden: false,
+        home,
+        input: vec![],
+        receipt: RawJson::from_checked("{}"),
+        context: Some(ContextChange { expected: None, anchor: 1, state }),
+        lease: Duration::ZERO,
+        once: None,
+    };
+    store.begin_turn(&ada(), turn).await.unwrap();
+    let segment = Segment { first: 0, last: 0, data: vec![7] };
+    store.put_segment(&ada(), CHAT, 0, segment).await.unwrap();
+}
+
+#[tokio::test]
+async fn items_of_an_older_file_were_counted_by_the_estimate_and_can_leave_the_window() {
+    let directory = TempDir::new().unwrap();
+    let store = SqliteStore::open(&left_behind(&directory)).unwrap();
+    let start = HistoryStart::Conversation(CHAT);
+    let history = store.history(&ada(), start, WITH_ALL).await.unwrap();
+    assert!(history.head.active && history.context.is_none());
+    let counters = history.items.iter().map(|stored| &stored.item.counter);
+    assert!(counters.eq([&CounterId::ESTIMATE; 2]));
+    shorten(&store).await;
+    let history = store.history(&ada(), start, WITH_ALL).await.unwrap();
+    assert_eq!((history.items.len(), history.segments.len()), (1, 1));
+    // What is in an implicit conversation already is on no branch that anybody asks for.
+    let start = HistoryStart::Response(RUNNING);
+    assert!(!store.history(&ada(), start, WITH_ALL).await.unwrap().head.active);
+    assert_eq!(store.span(&ada(), CHAIN, 0, 9, 9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_was_derived_does_not_outlive_what_an_older_version_edits_once_opened() {
+    let directory = TempDir::new().unwrap();
+    let options = opened_before(&directory);
+    shorten(&SqliteStore::open(&options).unwrap()).await;
+    by_the_first_version(&directory).continue_old_answer();
+    let store = SqliteStore::open(&options).unwrap();
+    let backlog = store.backlog(&ada(), CHAT).await.unwrap();
+    assert_eq!((backlog.edits, backlog.anchor, backlog.covered.len()), (1, None, 0));
+    let start = HistoryStart::Conversation(CHAT);
+    let kept = store.history(&ada(), start, WITH_ALL).await.unwrap().context.unwrap();
+    assert_eq!((kept.version, kept.state), (2, None));
 }
 
 #[test]

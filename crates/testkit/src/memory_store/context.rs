@@ -81,11 +81,9 @@ impl Tenant {
 
     /// Refuses a change that was made from another version.
     pub(super) fn check_version(
-        &self,
-        conversation: Option<ConversationId>,
+        home: Option<&ConversationRow>,
         change: Option<&ContextChange>,
     ) -> Result<(), StoreError> {
-        let home = conversation.and_then(|id| self.conversations.get(&id));
         let version = home.and_then(|home| home.context.as_ref()).map(|context| context.version);
         match change {
             Some(change) if change.expected != version => Err(StoreError::Conflict),

@@ -66,10 +66,14 @@ impl TurnStore for MemoryStore {
         let BeginTurn { response, hidden, home, input, receipt, context, lease, once } = turn;
         tenant.check_not_done(&scope.user, once.as_ref(), now)?;
         let parent = match &home {
-            TurnHome::New { .. } => None,
+            TurnHome::New { .. } => {
+                Tenant::check_version(None, context.as_ref())?;
+                None
+            }
             TurnHome::Existing { id, place } => {
                 let row = tenant.conversation(&scope.user, *id)?;
                 tenant.check_unlocked(row, now)?;
+                Tenant::check_version(Some(row), context.as_ref())?;
                 match place {
                     Place::Leaf(leaf) if row.leaf != *leaf => return Err(StoreError::Conflict),
                     Place::After(Some(item)) => {
@@ -81,11 +85,6 @@ impl TurnStore for MemoryStore {
                 parent
             }
         };
-        let existing = match &home {
-            TurnHome::New { .. } => None,
-            TurnHome::Existing { id, .. } => Some(*id),
-        };
-        tenant.check_version(existing, context.as_ref())?;
         tenant.check_new(&input)?;
         if tenant.responses.contains_key(&response.id) {
             return Err(StoreError::Conflict);

@@ -8,8 +8,9 @@ use loquat_domain::{
     Response, ResponseId, Role, Scope, Settings, Status, TenantId, Timestamp, UserId,
 };
 use loquat_store::{
-    BeginTurn, Checkpoint, CheckpointLog, ConversationPatch, ConversationStore as _, Earlier,
-    FinishTurn, HistoryStart, Once, Place, Reach, StoreError, TurnHome, TurnStore as _, json,
+    BeginTurn, Checkpoint, CheckpointLog, ContextChange, ContextStore as _, ContextUpdate,
+    ConversationPatch, ConversationStore as _, Earlier, FinishTurn, HistoryStart, Once, Place,
+    Reach, Segment, StoreError, Summary, TurnHome, TurnStore as _, json,
 };
 use uuid::Uuid;
 
@@ -35,6 +36,10 @@ pub(super) enum Call {
     Finish(Scope, FinishTurn),
     Stop(Scope, ResponseId),
     DeleteResponse(Scope, ResponseId),
+    PutSegment(Scope, ConversationId, i64, Segment),
+    PutSummary(Scope, ConversationId, i64, Summary),
+    /// Claims all jobs, and ends this one.
+    EndJob(Scope, ConversationId, Option<Duration>),
     Forget,
 }
 
@@ -54,7 +59,10 @@ impl Call {
             | Self::Delete(scope, home)
             | Self::Append(scope, home, ..)
             | Self::DeleteItem(scope, home, ..)
-            | Self::Activate(scope, home, ..) => (scope, Some(*home), None),
+            | Self::Activate(scope, home, ..)
+            | Self::PutSegment(scope, home, ..)
+            | Self::PutSummary(scope, home, ..)
+            | Self::EndJob(scope, home, _) => (scope, Some(*home), None),
             Self::Begin(scope, turn) => (scope, Some(home_of(turn)), Some(turn.response.id)),
             Self::Finish(scope, turn) => {
                 (scope, turn.response.conversation, Some(turn.response.id))
@@ -122,8 +130,31 @@ pub(super) async fn make(store: &dyn Store, call: &Call) -> Outcome {
         Call::DeleteResponse(scope, response) => {
             store.delete_response(&scope, response).await.into()
         }
+        Call::PutSegment(scope, home, edits, segment) => {
+            store.put_segment(&scope, home, edits, segment).await.into()
+        }
+        Call::PutSummary(scope, home, edits, summary) => {
+            store.put_summary(&scope, home, edits, summary).await.into()
+        }
+        Call::EndJob(scope, home, again) => end_job(store, &scope, home, again).await.into(),
         Call::Forget => store.forget_expired(1_000).await.into(),
     }
+}
+
+async fn end_job(
+    store: &dyn Store,
+    scope: &Scope,
+    home: ConversationId,
+    again: Option<Duration>,
+) -> Result<Vec<(Scope, ConversationId, u32)>, StoreError> {
+    let mut jobs = store.claim_context_jobs(1_000, Duration::ZERO).await?;
+    // Those that were due first were so by different clocks.
+    jobs.sort_by_key(|job| (job.scope.clone(), job.conversation));
+    let found = jobs.iter().find(|job| job.scope == *scope && job.conversation == home);
+    if let Some(job) = found {
+        store.end_context_job(job.clone(), again).await?;
+    }
+    Ok(jobs.into_iter().map(|job| (job.scope, job.conversation, job.attempts)).collect())
 }
 
 /// Finds the ids for calls, and remembers which there have been.
@@ -206,10 +237,42 @@ impl Player {
                 let leaf = leaf.unwrap_or_else(|| self.known_item(branch));
                 Call::Activate(scope, home(at), leaf, now)
             }
-            Op::Begin { who, start, items, manner, key } => {
+            Op::Begin { who, start, items, manner, key, evict } => {
                 let scope = self.starter(who, start, witness).await;
                 let home = self.start(&scope, start, witness).await;
-                Call::Begin(scope, self.begin(home, items, manner, key))
+                let mut turn = self.begin(home, items, manner, key);
+                if let Some(evict) = evict {
+                    let version = version(&scope, home_of(&turn), witness).await;
+                    let state = self.notes();
+                    let expected = if evict.late { Some(99) } else { version };
+                    let anchor = i64::from(evict.anchor);
+                    turn.context = Some(ContextChange { expected, anchor, state });
+                }
+                Call::Begin(scope, turn)
+            }
+            Op::PutSegment { who, home: at, first, size, late } => {
+                let scope = visitor(who, home(at), witness).await;
+                let edits = edits(&scope, home(at), late, witness).await;
+                let (first, data) = (i64::from(first), vec![first, size, 0]);
+                let segment = Segment { first, last: first + i64::from(size), data };
+                Call::PutSegment(scope, home(at), edits, segment)
+            }
+            Op::PutSummary { who, home: at, covers_to, late } => {
+                let scope = visitor(who, home(at), witness).await;
+                let edits = edits(&scope, home(at), late, witness).await;
+                let summary = Summary {
+                    covers_to: i64::from(covers_to),
+                    text: format!("in short {}", self.steps),
+                    tokens: 3,
+                    counter: CounterId::ESTIMATE,
+                    model: "echo".to_owned(),
+                    created_at: now,
+                };
+                Call::PutSummary(scope, home(at), edits, summary)
+            }
+            Op::EndJob { who, home: at, again } => {
+                let scope = visitor(who, home(at), witness).await;
+                Call::EndJob(scope, home(at), again.then_some(Duration::ZERO))
             }
             Op::Checkpoint { who, turn, alive, at_work, run } => {
                 let (scope, Response { id: response, .. }) = self.turn(who, turn, witness).await;
@@ -217,13 +280,24 @@ impl Player {
                 let sign = Checkpoint { scope, response, at_work, log };
                 Call::Checkpoint(sign, time(alive))
             }
-            Op::Finish { who, turn, items, ref runs, keep, only_if_stale } => {
+            Op::Finish { who, turn, items, ref runs, keep, only_if_stale, notes } => {
                 let (scope, response) = self.turn(who, turn, witness).await;
                 let log = runs.iter().map(|run| self.run(response.id, *run)).collect();
                 let output = self.items(items, Some(response.id));
                 let status = Status::Completed;
                 let response = Response { status, completed_at: Some(now), ..response };
                 let keep_log = time(keep);
+                let context_state = match notes {
+                    None => None,
+                    Some(late) => {
+                        let head = HistoryStart::Response(response.id);
+                        let read = witness.history(&scope, head, Reach::tokens(0)).await;
+                        let kept = read.ok().and_then(|read| read.context);
+                        let version = kept.map_or(1, |kept| kept.version);
+                        let expected = if late { 99 } else { version };
+                        Some(ContextUpdate { expected, state: self.notes() })
+                    }
+                };
                 Call::Finish(
                     scope,
                     FinishTurn {
@@ -233,7 +307,7 @@ impl Player {
                         log,
                         keep_log,
                         only_if_stale,
-                        context_state: None,
+                        context_state,
                     },
                 )
             }
@@ -276,6 +350,10 @@ impl Player {
             | Start::After { home: at, .. } => visitor(who, home(at), witness).await,
             Start::Response { turn } => caller(who, self.response(turn).id, witness).await,
         }
+    }
+
+    fn notes(&self) -> RawJson {
+        RawJson::from_checked(self.steps.to_string())
     }
 
     fn now(&self) -> Timestamp {
@@ -326,10 +404,11 @@ impl Player {
             *last = pick(&self.items, used).copied().unwrap_or(*last);
         }
         self.items.extend(&ids);
+        let role = if self.steps % 3 == 0 { Role::User } else { Role::System };
         let item = |id: ItemId| Item {
             id,
             response,
-            content: ItemContent::Message(Message::text(Role::User, format!("{:?}", self.steps))),
+            content: ItemContent::Message(Message::text(role, format!("{:?}", self.steps))),
             status: ItemStatus::Completed,
             tokens: 10,
             counter: CounterId::ESTIMATE,
@@ -464,6 +543,19 @@ async fn caller(who: u8, response: ResponseId, witness: &MemoryStore) -> Scope {
         }
     }
     person(who)
+}
+
+/// The version of a listed conversation's context. An implicit one changes from none only.
+async fn version(scope: &Scope, home: ConversationId, witness: &MemoryStore) -> Option<i64> {
+    let start = HistoryStart::Conversation(home);
+    let read = witness.history(scope, start, Reach::tokens(0)).await;
+    read.ok().and_then(|read| read.context).map(|context| context.version)
+}
+
+/// How often a conversation was edited; something else when that was meanwhile.
+async fn edits(scope: &Scope, home: ConversationId, late: bool, witness: &MemoryStore) -> i64 {
+    let edits = witness.backlog(scope, home).await.map_or(0, |backlog| backlog.edits);
+    if late { edits - 1 } else { edits }
 }
 
 fn home(n: u8) -> ConversationId {

@@ -6,17 +6,87 @@ use proptest::{collection::vec, option, prelude::*};
 /// calls stays meaningful when it is shortened.
 #[derive(Debug, Clone)]
 pub(super) enum Op {
-    Create { who: u8, home: u8, items: New, key: Option<Key> },
-    Update { who: u8, home: u8, archived: bool },
-    Delete { who: u8, home: u8 },
-    Append { who: u8, home: u8, items: New, key: Option<Key> },
-    DeleteItem { who: u8, home: u8, item: u8 },
-    Activate { who: u8, home: u8, branch: u8 },
-    Begin { who: u8, start: Start, items: New, manner: Manner, key: Option<Key> },
-    Checkpoint { who: u8, turn: u8, alive: bool, at_work: bool, run: Option<Run> },
-    Finish { who: u8, turn: u8, items: New, runs: Vec<Run>, keep: bool, only_if_stale: bool },
-    Stop { who: u8, turn: u8 },
-    DeleteResponse { who: u8, turn: u8 },
+    Create {
+        who: u8,
+        home: u8,
+        items: New,
+        key: Option<Key>,
+    },
+    Update {
+        who: u8,
+        home: u8,
+        archived: bool,
+    },
+    Delete {
+        who: u8,
+        home: u8,
+    },
+    Append {
+        who: u8,
+        home: u8,
+        items: New,
+        key: Option<Key>,
+    },
+    DeleteItem {
+        who: u8,
+        home: u8,
+        item: u8,
+    },
+    Activate {
+        who: u8,
+        home: u8,
+        branch: u8,
+    },
+    Begin {
+        who: u8,
+        start: Start,
+        items: New,
+        manner: Manner,
+        key: Option<Key>,
+        evict: Option<Evict>,
+    },
+    Checkpoint {
+        who: u8,
+        turn: u8,
+        alive: bool,
+        at_work: bool,
+        run: Option<Run>,
+    },
+    Finish {
+        who: u8,
+        turn: u8,
+        items: New,
+        runs: Vec<Run>,
+        keep: bool,
+        only_if_stale: bool,
+        notes: Option<bool>,
+    },
+    Stop {
+        who: u8,
+        turn: u8,
+    },
+    DeleteResponse {
+        who: u8,
+        turn: u8,
+    },
+    PutSegment {
+        who: u8,
+        home: u8,
+        first: u8,
+        size: u8,
+        late: bool,
+    },
+    PutSummary {
+        who: u8,
+        home: u8,
+        covers_to: u8,
+        late: bool,
+    },
+    EndJob {
+        who: u8,
+        home: u8,
+        again: bool,
+    },
     Forget,
     Reopen,
 }
@@ -34,6 +104,13 @@ pub(super) struct Key {
     pub(super) name: u8,
     pub(super) keep: bool,
     pub(super) says: u8,
+}
+
+/// Items leave the window: where it begins then, and whether the context has changed meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Evict {
+    pub(super) anchor: u8,
+    pub(super) late: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +203,10 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
             used,
         })
     };
+    let evict = move || {
+        let evict = (0..8_u8, seldom()).prop_map(|(anchor, late)| Evict { anchor, late });
+        prop_oneof![2 => Just(None), 1 => evict.prop_map(Some)]
+    };
     let turn = || any::<u8>();
     prop_oneof![
         4 => (who(), home(), items(), key())
@@ -139,18 +220,29 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(who, home, item)| Op::DeleteItem { who, home, item }),
         3 => (who(), home(), any::<u8>())
             .prop_map(|(who, home, branch)| Op::Activate { who, home, branch }),
-        10 => (who(), start(), items(), manner(), key())
-            .prop_map(|(who, start, items, manner, key)| Op::Begin { who, start, items, manner, key }),
+        10 => (who(), start(), items(), manner(), key(), evict()).prop_map(
+            |(who, start, items, manner, key, evict)| {
+                Op::Begin { who, start, items, manner, key, evict }
+            }
+        ),
         4 => (who(), turn(), often(), any::<bool>(), option::of(run())).prop_map(
             |(who, turn, alive, at_work, run)| Op::Checkpoint { who, turn, alive, at_work, run }
         ),
-        8 => (who(), turn(), items(), vec(run(), 0..3), often(), seldom()).prop_map(
-            |(who, turn, items, runs, keep, only_if_stale)| {
-                Op::Finish { who, turn, items, runs, keep, only_if_stale }
+        8 => (who(), turn(), items(), vec(run(), 0..3), often(), seldom(), option::of(seldom())).prop_map(
+            |(who, turn, items, runs, keep, only_if_stale, notes)| {
+                Op::Finish { who, turn, items, runs, keep, only_if_stale, notes }
             }
         ),
         1 => (who(), turn()).prop_map(|(who, turn)| Op::Stop { who, turn }),
         2 => (who(), turn()).prop_map(|(who, turn)| Op::DeleteResponse { who, turn }),
+        4 => (who(), home(), 0..8_u8, 0..3_u8, seldom()).prop_map(|(who, home, first, size, late)| {
+            Op::PutSegment { who, home, first, size, late }
+        }),
+        2 => (who(), home(), 0..8_u8, seldom()).prop_map(|(who, home, covers_to, late)| {
+            Op::PutSummary { who, home, covers_to, late }
+        }),
+        1 => (who(), home(), any::<bool>())
+            .prop_map(|(who, home, again)| Op::EndJob { who, home, again }),
         1 => Just(Op::Forget),
         1 => Just(Op::Reopen),
     ]

@@ -63,6 +63,7 @@ async fn conversation(
     let history =
         store.history(scope, HistoryStart::Conversation(id), Reach::tokens(u64::MAX)).await;
     lines.push(line("history", &history));
+    derived(store, scope, id, lines).await;
     // Elsewhere it is the same answer once more.
     if !is_there {
         return;
@@ -89,6 +90,21 @@ async fn conversation(
     }
 }
 
+/// What the context engine reads of a conversation, listed or implicit.
+async fn derived(store: &dyn Store, scope: &Scope, id: ConversationId, lines: &mut Vec<String>) {
+    let backlog = store.backlog(scope, id).await;
+    let is_there = backlog.is_ok();
+    lines.push(line("backlog", &backlog));
+    if !is_there {
+        return;
+    }
+    lines.push(line("line", &store.span(scope, id, 0, i64::MAX, 1_000).await));
+    lines.push(line("places", &store.items_at(scope, id, &[3, 1, 1, 0]).await));
+    let reach = Reach { tokens: 25, anchored: true, segments: true };
+    let history = store.history(scope, HistoryStart::Conversation(id), reach).await;
+    lines.push(line("window", &history));
+}
+
 async fn response(store: &dyn Store, scope: &Scope, id: ResponseId, lines: &mut Vec<String>) {
     let stored = store.response(scope, id).await;
     let is_there = stored.is_ok();
@@ -98,6 +114,9 @@ async fn response(store: &dyn Store, scope: &Scope, id: ResponseId, lines: &mut 
     }
     let history = store.history(scope, HistoryStart::Response(id), Reach::tokens(u64::MAX)).await;
     lines.push(line("chain", &history));
+    let reach = Reach { tokens: 25, anchored: true, segments: true };
+    let history = store.history(scope, HistoryStart::Response(id), reach).await;
+    lines.push(line("window", &history));
     let mut from = 0;
     for _ in 0..MOST_PAGES {
         let log = store.events(scope, id, from, 2).await;

@@ -201,7 +201,8 @@ impl Trees {
                 keys.retain(|(scope, ..), key| self.knows(scope, key));
                 self.keys = keys;
             }
-            Call::Stop(..) => {}
+            // What is derived from items is compared with the other store only.
+            Call::Stop(..) | Call::PutSegment(..) | Call::PutSummary(..) | Call::EndJob(..) => {}
         }
         Ok(())
     }
