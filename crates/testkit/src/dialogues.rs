@@ -11,10 +11,12 @@ mod chatter;
 mod facts;
 mod random;
 mod recall;
+mod written;
 
 use loquat_domain::Role;
 
 pub use recall::{Recall, recall};
+pub use written::written;
 
 use chatter::{Chatter, around, greeting};
 use facts::{JOINED, Joined, SINGLE, Single};

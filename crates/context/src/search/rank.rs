@@ -1,4 +1,8 @@
 //! Which turns a query is about, best first.
+//!
+//! The weights of BM25 and of neighbours are those that were measured on long real dialogues. What
+//! names, related words and questions count was tried on dialogues of our own, made and written by
+//! hand, and chosen where a change either way made little difference.
 
 use super::{
     query::{Query, Subject},

@@ -2,7 +2,7 @@
 
 use loquat_context::{Entry, Estimate, Query, TokenCounter as _, index, search};
 use loquat_domain::{ItemContent, Message};
-use loquat_testkit::dialogues::{Category, Dialogue, Question, Recall, dialogue, recall};
+use loquat_testkit::dialogues::{Category, Dialogue, Question, Recall, dialogue, recall, written};
 
 /// Turns a segment, as jobs make them.
 const SEGMENT: usize = 256;
@@ -38,11 +38,10 @@ fn found<'a>(
     included
 }
 
-fn measured(budget: u32) -> Recall {
+fn measured(dialogues: &[Dialogue], budget: u32) -> Recall {
     let mut sum = Recall::default();
-    for seed in 1..=6 {
-        let dialogue = dialogue(seed, 600);
-        let segments = segments(&dialogue);
+    for dialogue in dialogues {
+        let segments = segments(dialogue);
         let segments: Vec<&[u8]> = segments.iter().map(Vec::as_slice).collect();
         sum.add(&recall(
             dialogue
@@ -58,10 +57,21 @@ fn measured(budget: u32) -> Recall {
 /// loss, not what real dialogues give.
 #[test]
 fn most_of_what_was_planted_is_found_again() {
-    let (small, large) = (measured(1_024), measured(8_192));
+    let made: Vec<Dialogue> = (1..=6).map(|seed| dialogue(seed, 600)).collect();
+    let (small, large) = (measured(&made, 1_024), measured(&made, 8_192));
     assert!(small.percent() > 45.0, "{small:?}");
     assert!(small.percent_of(Category::Time) > 85.0, "{small:?}");
     assert!(large.percent() > 80.0, "{large:?}");
+}
+
+/// Of two to three thousand tokens, a twentieth, a fifth and two fifths: for a conversation of
+/// twenty thousand, these would be the budgets of 1,024, 4,096 and 8,192.
+#[test]
+fn most_of_what_people_would_ask_is_found_in_a_small_part() {
+    let dialogues = written();
+    let percent = [150, 600, 1_200].map(|budget| measured(&dialogues, budget).percent());
+    let [twentieth, fifth, two_fifths] = percent;
+    assert!(twentieth > 64.0 && fifth > 84.0 && two_fifths > 92.0, "{percent:?}");
 }
 
 #[test]
