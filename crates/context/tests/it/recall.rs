@@ -47,7 +47,7 @@ fn measured(dialogues: &[Dialogue], budget: u32) -> Recall {
             dialogue
                 .questions
                 .iter()
-                .map(|question| (question, found(&dialogue, question, &segments, budget))),
+                .map(|question| (question, found(dialogue, question, &segments, budget))),
         ));
     }
     sum
