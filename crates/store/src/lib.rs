@@ -1,9 +1,10 @@
 //! The ports to the notebook: [`ConversationStore`] keeps what people see and edit, [`TurnStore`]
 //! keeps the work of producing an answer, [`ContextStore`] what is derived from long conversations,
-//! [`Upkeep`] is what has to be done from time to time. [`json`] is the one JSON form of what both keep.
+//! [`Upkeep`] is what has to be done from time to time. [`json`] is the one JSON form of what they
+//! keep.
 //!
 //! **Invariant**: every method is one atomic step that takes the scope first (but for upkeep, which
-//! answers no caller, and for checkpoints, which are many scopes' at once); nothing here knows a
+//! answers no caller, and for checkpoints and jobs, which bring one each); nothing here knows a
 //! model, a prompt, HTTP or a particular database. A store persists what it is given: ids and
 //! times are made by its caller, and only how long something lasts (leases, keys, kept events)
 //! is told by the store's own clock, because that must mean the same to every process.
