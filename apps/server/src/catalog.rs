@@ -40,9 +40,8 @@ pub(crate) fn catalog(
     let model = |(name, section): (&String, &ModelSection)| {
         let provider = providers.get(section.provider.as_str())?;
         let upstream = section.upstream.clone().unwrap_or_else(|| name.clone());
-        let tokenizer = section.tokenizer.unwrap_or_else(|| match provider.is_openais {
-            true => Tokenizer::of_openais(&upstream),
-            false => Tokenizer::Estimate,
+        let tokenizer = section.tokenizer.unwrap_or_else(|| {
+            if provider.is_openais { Tokenizer::of_openais(&upstream) } else { Tokenizer::Estimate }
         });
         Some(Model {
             id: name.clone(),

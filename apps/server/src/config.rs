@@ -145,19 +145,17 @@ impl Config {
         }
     }
 
-    /// A model's policy, and where it is configured.
-    fn policy(&self, path: &str, model: &ModelSection, faults: &mut Faults) -> (String, Policy) {
-        let (path, choice) = match &model.context {
-            Some(choice) => (format!("{path}.context"), choice),
-            None => ("context.policy".to_owned(), &self.context.policy),
-        };
-        let policy = choice.policy(&path, faults);
-        (path, policy)
+    /// A model's policy, of its own or that of all.
+    fn policy(&self, path: &str, model: &ModelSection, faults: &mut Faults) -> Policy {
+        match &model.context {
+            Some(choice) => choice.policy(&format!("{path}.context"), faults),
+            None => self.context.policy.policy("context.policy", faults),
+        }
     }
 
     /// The policy of a model, which was checked.
     pub(crate) fn policy_of(&self, model: &ModelSection) -> Policy {
-        self.policy("models", model, &mut Faults::default()).1
+        self.policy("models", model, &mut Faults::default())
     }
 
     /// Checks what can be checked without looking at anything outside, and that no secret stands in
@@ -184,8 +182,8 @@ impl Config {
                     "there is no provider of that name: configure [providers.NAME]",
                 );
             }
-            let (path, policy) = self.policy(&path, model, faults);
-            self.context.check_room(&path, &policy, faults);
+            let policy = self.policy(&path, model, faults);
+            self.context.check_room(&path, model, &policy, faults);
         }
         let summariser = self.context.summariser.as_ref();
         if summariser.is_some_and(|name| !self.models.contains_key(name)) {

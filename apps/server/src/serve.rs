@@ -63,8 +63,8 @@ pub(crate) fn run(config: &Config, parts: Parts) -> Result<(), Faults> {
         default_model: parts.catalog.default_model().id.clone(),
     };
     let limits = config.limits.limits(config.context.summary_tokens);
-    let ports = ports(stores, parts.catalog, parts.summariser);
-    let chat = ChatService::new(ports, limits, runtime.handle().clone());
+    let outside = ports(stores, parts.catalog, parts.summariser);
+    let chat = ChatService::new(outside, limits, runtime.handle().clone());
     let state = HttpState::new(chat.clone(), Arc::new(tokens.verifier));
     let served = System::new().block_on(serve(&config.server, socket, state, chat, &banner));
     runtime.shutdown_timeout(LAST_TASKS);

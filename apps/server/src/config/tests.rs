@@ -306,15 +306,26 @@ fn a_policy_that_is_none_is_named_with_its_part() {
 
 #[test]
 fn a_summary_for_which_no_prompt_has_room_is_a_fault() {
-    let small =
-        format!("[context]\nsummariser = \"llama\"\n{LLAMA}\ncontext = {{ summary = 200 }}");
-    let (_, faults) = file(&small);
+    let with = |line: &str| file(&format!("[context]\nsummariser = \"llama\"\n{line}\n{LLAMA}")).1;
+    assert_eq!(with(""), "");
+    let faults = with("policy = { summary = 200 }");
     assert!(
-        faults.starts_with("loquat: context.summary_tokens: must be at least 64 less"),
-        "{faults}"
+        faults.starts_with("loquat: context.summary_tokens: must be at least 64 less than 200")
     );
-    assert!(faults.contains("`summary` of models.llama.context"), "{faults}");
-    sound(&small.replace("[context]", "[context]\nsummary_tokens = 136"));
-    sound(&small.replace("summary = 200", "summary = 0"));
-    sound(&small.replace("summariser = \"llama\"", ""));
+    assert!(faults.contains("models.echo") && faults.contains("`summary = 0`"), "{faults}");
+    assert_eq!(with("policy = { summary = 200 }\nsummary_tokens = 136"), "");
+    assert_eq!(with("policy = { summary = 0 }"), "");
+}
+
+#[test]
+fn a_summary_has_an_eighth_of_a_prompt_at_most() {
+    let small = LLAMA.replace("8192", "4096");
+    let text = format!("[context]\nsummariser = \"llama\"\n{small}");
+    let (_, faults) = file(&text);
+    let told = "loquat: context.summary_tokens: must be at least 64 less than 375, or no prompt of \
+                models.llama has room";
+    assert!(faults.starts_with(told), "{faults}");
+    sound(&text.replace("[context]", "[context]\nsummary_tokens = 311"));
+    sound(&format!("{text}context = {{ summary = 0 }}"));
+    sound(&small);
 }

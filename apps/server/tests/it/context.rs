@@ -1,4 +1,5 @@
 //! What is configured of the context engine, seen in its receipts.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail at the spot")]
 
 use std::{
     thread::sleep,
@@ -12,7 +13,7 @@ use crate::program::{Home, Request, Server};
 fn post(server: &Server, token: &str, line: &str, body: &Value) -> Value {
     let answer = server.answer(&Request::post(line, token, &body.to_string()));
     assert_eq!(answer.status, 200, "{}", answer.body);
-    serde_json::from_str(&answer.body).unwrap()
+    serde_json::from_str(&answer.body).expect("JSON")
 }
 
 fn receipt(server: &Server, token: &str, body: &Value) -> Value {
@@ -49,6 +50,7 @@ fn a_model_of_openais_name_elsewhere_is_estimated_unless_the_file_says_otherwise
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "another process does it, once a second")]
 fn what_leaves_the_window_is_summarised_by_the_model_that_is_named_for_it() {
     let home = Home::new()
         .with_file("[context]\nsummariser = \"echo\"\npolicy = { high = 400, low = 200 }\n");
