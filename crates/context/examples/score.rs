@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 /// The best policy for recall under a budget, where nothing else counts: nearly everything is fetched
 /// back, and the window holds what the last words of a conversation need.
-const RECALL_PERCENT: u8 = 94;
+const RECALL_PERCENT: u8 = 97;
 
 #[derive(Deserialize)]
 struct Input {
@@ -98,7 +98,7 @@ fn score<C: TokenCounter>(input: &Input, counter: C) -> Result<(), Box<dyn Error
 const fn policy(budget: u32) -> Policy {
     Policy {
         max_input: Some(budget),
-        window: Window::Marks { high: budget, low: budget },
+        window: Window::Marks { high: budget, low: budget.saturating_sub(1) },
         recall: Some(Recall {
             max_tokens: budget,
             max_share: RECALL_PERCENT,

@@ -124,7 +124,9 @@ pub fn build(
     let (start, room) = match costed.start(need.policy.window, room.bounds, anchor) {
         Some(start) => (start, room),
         None => match costed.least(anchor, room.free()) {
-            Ok(start) => (start, room.for_the_least()),
+            // What is kept takes what else would be a summary's and a quotation's.
+            Ok(start) if start.at < history.len() => (start, room.for_the_least()),
+            Ok(nothing) => (nothing, room),
             Err(tokens) => {
                 return Err(ContextError::TooLarge {
                     what: "the newest turn and the new items",
