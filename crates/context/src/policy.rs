@@ -23,7 +23,8 @@ pub enum Window {
     Marks {
         /// The most tokens that it may have.
         high: u32,
-        /// The most tokens that it has afterwards.
+        /// The most tokens that it has afterwards: less than `high`, or half of that is meant. Where
+        /// there is no room for `high`, both are less in proportion.
         low: u32,
     },
     /// The last messages, this many at most.

@@ -139,35 +139,28 @@ impl<'a> Costed<'a> {
         self.cut(&place, bounds)
     }
 
-    /// The least that can be sent of the history: what the newest turn began with, and its step
-    /// that the new items answer; if they answer none, then nothing, if need be. `Err` says how many
-    /// tokens that has.
+    /// The least that can be sent of the history: nothing, unless the new items answer a call. Then
+    /// it is the step that they answer, and what its turn began with; `Err` says how many tokens that
+    /// has.
     pub(crate) fn least(&self, anchor: Option<Anchor>, room: u32) -> Result<Start, u32> {
+        if !self.groups.open_at_end {
+            return Ok(self.history.len().into());
+        }
         let place = anchor.map_or_else(|| self.first(), |anchor| self.anchored(anchor));
         let newest = self.later_turns(&place).last();
         let turn = newest.unwrap_or(place.start.at);
         let kept = place.kept.filter(|_| newest.is_none());
         let opening = self.opening(turn, kept);
         let said = kept.unwrap_or_else(|| self.tokens_of(&opening));
-        let start = if !self.groups.open_at_end {
-            Start { at: self.history.len(), opening: named(opening, kept) }
-        } else if let Some(step) = self.steps_after(opening.end).last() {
-            Start { at: step, opening: named(opening, kept) }
+        let (start, tokens) = if let Some(step) = self.steps_after(opening.end).last() {
+            let start = Start { at: step, opening: named(opening, kept) };
+            (start, said.saturating_add(self.tokens_from(step)))
         } else {
             let opening = if kept.is_some() { Opening::Kept } else { Opening::None };
-            Start { at: turn, opening }
+            let tokens = self.tokens_from(turn).saturating_add(kept.unwrap_or(0));
+            (Start { at: turn, opening }, tokens)
         };
-        let tokens = match start.opening {
-            Opening::None => self.tokens_from(start.at),
-            Opening::Kept | Opening::At(_) => said.saturating_add(self.tokens_from(start.at)),
-        };
-        if tokens <= room {
-            Ok(start)
-        } else if self.groups.open_at_end {
-            Err(tokens)
-        } else {
-            Ok(self.history.len().into())
-        }
+        if tokens <= room { Ok(start) } else { Err(tokens) }
     }
 
     /// Before what nothing is sent: the newest item that stands for everything before it.

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use loquat_domain::{ItemContent, ItemId, Part, Role, StoredItem};
 
 use crate::{
-    Budget, CacheReport, Counted, GateReport, Hit, Need, Prompt, Receipt, Section, SectionKind,
-    State, SummaryReport, TokenCounter,
+    Budget, CacheReport, Counted, Dropped, GateReport, Hit, Need, Prompt, Receipt, Section,
+    SectionKind, State, SummaryReport, TokenCounter,
     compaction::opened,
-    groups::{Groups, unsendable},
+    groups::{Groups, Why, unsendable},
     recall::{self, Candidate, Selection},
     weighed::{Weighed, total},
     window::Start,
@@ -176,13 +176,18 @@ impl Parts<'_> {
     }
 
     /// The pinned items that are not sent as something else already, and can be sent.
-    fn pinned_apart(&mut self, out: &mut Vec<crate::Dropped>) -> Vec<Weighed> {
+    fn pinned_apart(&mut self, out: &mut Vec<Dropped>) -> Vec<Weighed> {
         let window = self.history.iter().skip(self.start.at);
         let sent = self.lead.iter().chain(&self.opened).chain(window);
         let sent: HashSet<ItemId> = sent.map(Weighed::id).collect();
         let mut pinned = std::mem::take(&mut self.pinned);
         pinned.retain(|item| !sent.contains(&item.id()));
-        let why = unsendable(&pinned, &[]);
+        // Nobody knows whether what follows a thought here is what it led to.
+        let why = unsendable(&pinned, &[]).into_iter().zip(&pinned).map(|(why, item)| {
+            let is_thought = matches!(item.content(), ItemContent::Reasoning(_));
+            if is_thought { Some(Why::ThoughtOfNothing) } else { why }
+        });
+        let why: Vec<Option<Why>> = why.collect();
         out.extend(pinned.iter().zip(&why).filter_map(|(it, why)| Some(dropped(it, (*why)?))));
         let mut why = why.iter();
         pinned.retain(|_| why.next().is_none_or(Option::is_none));

@@ -18,6 +18,14 @@ pub(super) struct Room {
     pub(super) recall: u32,
 }
 
+/// As far below a high mark as `low` is below `high`; half of it where that is not below.
+fn below(mark: u32, low: u32, high: u32) -> u32 {
+    if low >= high {
+        return mark / 2;
+    }
+    u32::try_from(u64::from(mark) * u64::from(low) / u64::from(high)).unwrap_or(mark)
+}
+
 impl Room {
     /// Beside what the new turn brings along and this many tokens.
     pub(super) fn of(need: &Need, state: &State, beside: u32) -> Result<Self, ContextError> {
@@ -42,8 +50,8 @@ impl Room {
         let room = free - recall;
         let bounds = match policy.window {
             Window::Marks { high, low } => {
-                let high = scaled(high, eighths).min(room);
-                Bounds { high, low: scaled(low, eighths).min(high / 2), room }
+                let most = scaled(high, eighths).min(room);
+                Bounds { high: most, low: below(most, low, high), room }
             }
             Window::Last(_) => Bounds { high: room, low: room, room },
         };

@@ -296,8 +296,8 @@ fn a_deleted_first_item_of_the_window_leaves_another_window() {
 
 /// One question, then so many calls of 60 tokens with their outputs.
 fn agent(talk: &mut Talk, steps: usize) -> Vec<Prompt> {
-    let task = user("Find the cheapest flight to the harbour.");
-    let mut prompts = vec![talk.turn(vec![task], vec![call("0")])];
+    let flight = user("Find the cheapest flight to the harbour.");
+    let mut prompts = vec![talk.turn(vec![flight], vec![call("0")])];
     for step in 1..=steps {
         let answer = vec![thought(), call(step.to_string())];
         prompts.push(talk.turn(vec![output((step - 1).to_string(), words(60))], answer));
@@ -309,8 +309,8 @@ fn agent(talk: &mut Talk, steps: usize) -> Vec<Prompt> {
 fn a_turn_longer_than_the_window_keeps_its_task_and_its_newest_steps() {
     let mut talk = Talk::new(SMALL, 1_000);
     let prompts = agent(&mut talk, 400);
-    let task = user("Find the cheapest flight to the harbour.");
-    assert!(prompts.iter().all(|prompt| prompt.input[0] == task));
+    let flight = user("Find the cheapest flight to the harbour.");
+    assert!(prompts.iter().all(|prompt| prompt.input[0] == flight));
     for (step, prompt) in prompts.iter().enumerate().skip(3) {
         assert!(
             has(prompt, &call((step - 1).to_string()))

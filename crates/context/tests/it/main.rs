@@ -15,3 +15,4 @@ mod properties;
 mod recall;
 mod search;
 mod seen_to_fail;
+mod work;

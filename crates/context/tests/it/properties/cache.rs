@@ -51,8 +51,10 @@ fn marks(view: &View<'_>) -> Option<(u32, u32, u32)> {
     let recall = taken.ask.policy.recall.map_or(0, |Recall { max_tokens, max_share, .. }| {
         ours(taken, max_tokens).min(free * u32::from(max_share.min(100)) / 100)
     });
-    let high = ours(taken, high).min(free - recall);
-    Some((high, ours(taken, low).min(high / 2), free - recall))
+    let most = ours(taken, high).min(free - recall);
+    let below = if low < high { (u64::from(low), u64::from(high)) } else { (1, 2) };
+    let low = u32::try_from(u64::from(most) * below.0 / below.1).expect("it is less");
+    Some((most, low, free - recall))
 }
 
 /// Why something of a window is not sent.

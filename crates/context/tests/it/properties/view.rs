@@ -101,6 +101,17 @@ impl<'a> View<'a> {
         begins(self.history[index]) && !is_open
     }
 
+    /// True for an output in the history without its call.
+    pub(crate) fn is_orphan(&self, index: usize) -> bool {
+        let ItemContent::FunctionCallOutput(output) = &self.history[index].item.content else {
+            return false;
+        };
+        !self.history[..index].iter().any(|stored| match &stored.item.content {
+            ItemContent::FunctionCall(call) => call.call_id == output.call_id,
+            _ => false,
+        })
+    }
+
     pub(crate) fn tokens(&self, stored: &StoredItem) -> u32 {
         self.taken.ask.counter.stored(&stored.item)
     }
