@@ -276,8 +276,8 @@ END $$;
 
 -- The newest part of a branch, and what the context engine keeps: no row when there is no such
 -- start. The first row is the head, each further one an item of the branch, or one that leads (the
--- first items of the active branch that are the operator's words, where the branch was not read so
--- far), or a segment.
+-- first items of the active branch that are the operator's words, where it may not have been read
+-- so far), or a segment.
 --
 -- The branch ends at the last item of `p_response`; or in `p_conversation`, at the active leaf or
 -- at `p_item`. It is read until its tokens add up to the budget, and if `p_anchored` no further
@@ -302,8 +302,10 @@ DECLARE
     v_lease_until bigint;
     v_leaf uuid;
     v_running boolean;
-    v_end loquat.items;
+    v_position bigint;
+    v_active boolean;
     v_stop bigint := -1;
+    v_count bigint;
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
     IF p_response IS NOT NULL THEN
@@ -350,16 +352,17 @@ BEGIN
         context_version := v_home.context_version;
         anchor := v_home.anchor;
         context_state := v_home.context_state;
-        SELECT * INTO v_end FROM loquat.items WHERE tenant = p_tenant AND id = v_leaf;
-        IF v_end.active THEN
+        SELECT i.position, i.active INTO v_position, v_active
+        FROM loquat.items i WHERE i.tenant = p_tenant AND i.id = v_leaf;
+        IF v_active THEN
             SELECT s.covers_to, s.text, s.tokens, s.counter, s.model, s.created_at
             INTO covers_to, summary, summary_tokens, summary_counter, summary_model,
                 summary_created_at
             FROM loquat.summaries s
             WHERE s.tenant = p_tenant AND s.conversation = v_home.id
-                AND s.covers_to < v_end.position;
+                AND s.covers_to < v_position;
         END IF;
-        IF p_anchored AND v_home.anchor <= v_end.position THEN
+        IF p_anchored AND v_home.anchor <= v_position THEN
             v_stop := v_home.anchor;
         END IF;
     END IF;
@@ -379,41 +382,45 @@ BEGIN
             SELECT * FROM loquat.items WHERE tenant = p_tenant AND id = b.parent OFFSET 0
         ) AS i
         WHERE b.total < p_budget AND b.position > v_stop
-    ), unread AS (
-        -- Where the active branch was not read to its first item.
-        SELECT min(b.position) AS "end" FROM branch b
-        HAVING bool_and(b.active) AND bool_and(b.parent IS NOT NULL)
-    ), lead AS (
-        SELECT i.*, unread.end, 1 AS n
-        FROM unread CROSS JOIN LATERAL (
-            SELECT * FROM loquat.items
-            WHERE tenant = p_tenant AND conversation = v_home.id AND active AND position > -1
-            ORDER BY position LIMIT 1
-        ) AS i
-        WHERE i.role IN ('system', 'developer') AND i.position < unread.end
-        UNION ALL
-        SELECT i.*, l.end, l.n + 1
-        FROM lead l CROSS JOIN LATERAL (
-            SELECT * FROM loquat.items
-            WHERE tenant = p_tenant AND conversation = v_home.id AND active
-                AND position > l.position
-            ORDER BY position LIMIT 1
-        ) AS i
-        WHERE l.n < 16 AND i.role IN ('system', 'developer') AND i.position < l.end
-    ), told AS (
-        SELECT false AS leads, b.active, b.id, b.parent, b.position, b.response, b.content,
-            b.status, b.tokens, b.created_at, b.counter
-        FROM branch b
-        UNION ALL
-        SELECT true, l.active, l.id, l.parent, l.position, l.response, l.content, l.status,
-            l.tokens, l.created_at, l.counter
-        FROM lead l
     )
     SELECT NULL::uuid, NULL::boolean, NULL::uuid, NULL::boolean, NULL::bigint, NULL::bigint,
         NULL::text, NULL::bigint, NULL::text, NULL::bigint, NULL::text, NULL::text, NULL::bigint,
-        told.*, NULL::bigint, NULL::bigint, NULL::bytea
-    FROM told;
-    IF p_segments AND v_home.anchor IS NOT NULL AND v_end.active THEN
+        false, b.active, b.id, b.parent, b.position, b.response, b.content, b.status, b.tokens,
+        b.created_at, b.counter, NULL::bigint, NULL::bigint, NULL::bytea
+    FROM branch b;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    IF v_home.context_version IS NULL THEN
+        SELECT i.position, i.active INTO v_position, v_active
+        FROM loquat.items i WHERE i.tenant = p_tenant AND i.id = v_leaf;
+    END IF;
+    -- As many as there can be are all that there are, and nothing leads them. Of fewer,
+    -- the others were not read, or were deleted.
+    IF v_active AND v_count <= v_position THEN
+        RETURN QUERY
+        WITH RECURSIVE lead AS (
+            SELECT i.*, 1 AS n FROM (
+                SELECT * FROM loquat.items
+                WHERE tenant = p_tenant AND conversation = v_home.id AND active AND position > -1
+                ORDER BY position LIMIT 1
+            ) AS i
+            WHERE i.role IN ('system', 'developer')
+            UNION ALL
+            SELECT i.*, l.n + 1
+            FROM lead l CROSS JOIN LATERAL (
+                SELECT * FROM loquat.items
+                WHERE tenant = p_tenant AND conversation = v_home.id AND active
+                    AND position > l.position
+                ORDER BY position LIMIT 1
+            ) AS i
+            WHERE l.n < 16 AND i.role IN ('system', 'developer')
+        )
+        SELECT NULL::uuid, NULL::boolean, NULL::uuid, NULL::boolean, NULL::bigint, NULL::bigint,
+            NULL::text, NULL::bigint, NULL::text, NULL::bigint, NULL::text, NULL::text,
+            NULL::bigint, true, l.active, l.id, l.parent, l.position, l.response, l.content,
+            l.status, l.tokens, l.created_at, l.counter, NULL::bigint, NULL::bigint, NULL::bytea
+        FROM lead l;
+    END IF;
+    IF p_segments AND v_home.anchor IS NOT NULL AND v_active THEN
         RETURN QUERY
         SELECT NULL::uuid, NULL::boolean, NULL::uuid, NULL::boolean, NULL::bigint, NULL::bigint,
             NULL::text, NULL::bigint, NULL::text, NULL::bigint, NULL::text, NULL::text,
@@ -422,7 +429,7 @@ BEGIN
             s.first_position, s.last_position, s.data
         FROM loquat.segments s
         WHERE s.tenant = p_tenant AND s.conversation = v_home.id
-            AND s.first_position < v_end.position
+            AND s.first_position < v_position
         ORDER BY s.first_position;
     END IF;
 END $$;

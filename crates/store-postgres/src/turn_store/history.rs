@@ -103,6 +103,8 @@ fn told(rows: Vec<HistoryPart>) -> Result<History, StoreError> {
     // They come in this order, but SQL promises none.
     branch.sort_by_key(|told| std::cmp::Reverse(told.item.position));
     lead.sort_by_key(|told| told.item.position);
+    let oldest = branch.last().map_or(0, |told: &ToldRow| told.item.position);
+    lead.retain(|told| told.item.position < oldest);
     segments.sort_by_key(|segment: &SegmentRow| segment.first_position);
     Ok(History {
         head: Head {
