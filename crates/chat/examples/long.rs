@@ -36,7 +36,8 @@ type Failure = Box<dyn Error>;
 #[expect(clippy::print_stdout, reason = "the table is what it is for")]
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let sizes: Vec<usize> = std::env::args().skip(1).map(|it| it.parse()).collect::<Result<_, _>>()?;
+    let sizes: Vec<usize> =
+        std::env::args().skip(1).map(|it| it.parse()).collect::<Result<_, _>>()?;
     let sizes = if sizes.is_empty() { vec![1_000, 10_000, 100_000] } else { sizes };
     println!("| store | items | a greeting: p50, p99 | a question: p50, p99 | quoted |");
     println!("|---|---|---|---|---|");
@@ -45,7 +46,7 @@ async fn main() -> Result<(), Failure> {
     std::fs::create_dir_all(&folder)?;
     let sqlite = Arc::new(SqliteStore::open(&SqliteOptions::new(folder.join("chat.db")))?);
     for size in &sizes {
-        println!("| SQLite {}", measure(service(Arc::clone(&sqlite))?, &*sqlite, *size).await?);
+        println!("| SQLite {}", measure(service(Arc::clone(&sqlite))?, sqlite.as_ref(), *size).await?);
     }
     drop(sqlite);
     std::fs::remove_dir_all(folder)?;
@@ -64,7 +65,10 @@ async fn main() -> Result<(), Failure> {
     let options = PostgresOptions::new(&database.app_url())?;
     let postgres = Arc::new(PostgresStore::connect(&options).await?);
     for size in &sizes {
-        println!("| Postgres {}", measure(service(Arc::clone(&postgres))?, &*postgres, *size).await?);
+        println!(
+            "| Postgres {}",
+            measure(service(Arc::clone(&postgres))?, postgres.as_ref(), *size).await?
+        );
     }
     Ok(())
 }
@@ -106,9 +110,9 @@ async fn measure(
     let dialogue = dialogue(1, size);
     let made = chat.create_conversation(&scope, NewConversation::default()).await?;
     for said in dialogue.messages.chunks(CHUNK) {
-        let items = said.iter().map(|said| {
-            ItemContent::Message(Message::text(Role::User, said.text.as_str()))
-        });
+        let items = said
+            .iter()
+            .map(|said| ItemContent::Message(Message::text(Role::User, said.text.as_str())));
         chat.append_items(&scope, made.id, items.collect(), None).await?;
     }
     // The first turn evicts, which queues the job that makes the index.
@@ -162,7 +166,7 @@ async fn start(
     let mut turn = chat.start_turn(scope, request).await?;
     let time = begin.elapsed();
     let id = turn.response.id;
-    while turn.events.next().await.is_some() {}
+    while !turn.events.next_batch().await.is_empty() {}
     let stored = chat.response(scope, id).await?;
     let receipt: serde_json::Value = serde_json::from_str(stored.receipt.as_str())?;
     let quoted = receipt.get("recalled").and_then(|it| it.as_array()).map_or(0, Vec::len);

@@ -119,14 +119,16 @@ impl Inner {
             };
         };
         let mut reach = Reach {
-            tokens: need.history_tokens,
+            tokens: need.first_tokens(),
             anchored: need.anchored,
             segments: need.query.is_some(),
         };
         let mut history = self.history(question, start, reach).await?;
         let mut state = state_of(history.context.as_ref());
-        if need.wants_more(&state) {
-            reach.anchored = false;
+        let falls_short = !history.reached_root && !need.has_enough(&history.items);
+        if falls_short && reach.tokens < need.history_tokens || need.wants_more(&state) {
+            reach.tokens = need.history_tokens;
+            reach.anchored &= !need.wants_more(&state);
             history = self.history(question, start, reach).await?;
             state = state_of(history.context.as_ref());
         }

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
-use loquat_context::TokenCounter;
+use loquat_context::shortened;
 use loquat_domain::{FailureCode, ItemContent, Message, Part, Role, Settings, Usage};
 use loquat_provider::{ChatRequest, ProviderError, ProviderEvent};
 
@@ -130,7 +130,7 @@ async fn write(model: &Model, material: &Material) -> Result<Written, SummaryErr
             _ => {}
         }
     }
-    let text = within(text.trim(), material.max_tokens, model.counter.as_ref());
+    let text = shortened(text.trim(), material.max_tokens, model.counter.as_ref());
     if text.is_empty() {
         return Err(SummaryError::Empty);
     }
@@ -177,44 +177,9 @@ fn message_text(message: &Message) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// The beginning of a text that has at most so many tokens, up to the end of a line or sentence.
-fn within<'a>(text: &'a str, most: u32, counter: &dyn TokenCounter) -> &'a str {
-    let mut text = text;
-    loop {
-        let tokens = counter.text(text);
-        if tokens <= most {
-            return text;
-        }
-        let share = u64::try_from(text.len()).unwrap_or(u64::MAX) * u64::from(most)
-            / u64::from(tokens.max(1));
-        let mut end = usize::try_from(share).unwrap_or(0).min(text.len().saturating_sub(1));
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let cut = text.get(..end).unwrap_or_default();
-        let sentence =
-            cut.rfind(['\n', '.', '。']).map(|at| at + cut.get(at..).map_or(1, first_len));
-        text = cut.get(..sentence.unwrap_or(end)).unwrap_or_default().trim_end();
-    }
-}
-
-fn first_len(text: &str) -> usize {
-    text.chars().next().map_or(0, char::len_utf8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use loquat_context::Estimate;
-
-    #[test]
-    fn a_summary_that_is_too_long_ends_with_a_sentence() {
-        let text = "One is first. Two is second. Three is third.";
-        assert_eq!(within(text, 9, &Estimate), "One is first. Two is second.");
-        assert_eq!(within(text, 100, &Estimate), text);
-        assert_eq!(within(text, 0, &Estimate), "");
-        assert!(Estimate.text(within(&"é".repeat(500), 7, &Estimate)) <= 7);
-    }
 
     #[test]
     fn the_material_is_marked_as_such() {

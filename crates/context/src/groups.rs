@@ -35,9 +35,9 @@ impl Why {
     /// In words for the receipt.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
-            Self::NoCall => "its function call is gone",
-            Self::NeverAnswered => "its function call was never answered",
-            Self::ThoughtOfNothing => "what it led to is not sent",
+            Self::NoCall => "call_is_gone",
+            Self::NeverAnswered => "never_answered",
+            Self::ThoughtOfNothing => "led_to_nothing_sent",
         }
     }
 }

@@ -41,6 +41,7 @@ mod policy;
 mod recall;
 mod receipt;
 mod search;
+mod shorten;
 mod state;
 mod transcript;
 mod weighed;
@@ -59,5 +60,6 @@ pub use receipt::{
     SectionKind, SummaryReport, WindowReport,
 };
 pub use search::{DamagedSegment, Entry, Hit, Query, SCORE_ONE, Search, asks, index, search};
+pub use shorten::shortened;
 pub use state::{Calibration, State};
 pub use transcript::{Transcript, index_items};

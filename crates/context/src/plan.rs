@@ -1,6 +1,6 @@
 //! What has to be loaded.
 
-use loquat_domain::Truncation;
+use loquat_domain::{ItemContent, Role, StoredItem, Truncation};
 
 use crate::{Gate, Policy, Query, Recall, State, Window};
 
@@ -15,6 +15,9 @@ const CANDIDATES: (u32, u32) = (32, 1_024);
 
 /// Tokens of a short message. As many candidates are loaded as of these fit what may be fetched.
 const TOKENS_PER_CANDIDATE: u32 = 16;
+
+/// Tokens of a message with what belongs to it. Where it is more, all is loaded.
+const TOKENS_OF_LAST: u64 = 256;
 
 /// What a model can take and give.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +153,31 @@ pub fn plan(
 }
 
 impl Need {
+    /// How many tokens to load at first. The last messages are found in fewer than there is room
+    /// for: load all of [`Need::history_tokens`] only if [`Need::has_enough`] says no.
+    pub fn first_tokens(&self) -> u64 {
+        match self.policy.window {
+            Window::Marks { .. } => self.history_tokens,
+            Window::Last(messages) => {
+                (u64::from(messages) * TOKENS_OF_LAST).min(self.history_tokens)
+            }
+        }
+    }
+
+    /// True when what was loaded, newest first, has what the window may take.
+    pub fn has_enough(&self, loaded: &[StoredItem]) -> bool {
+        match self.policy.window {
+            Window::Marks { .. } => true,
+            // One more, before which a turn may begin; and what the newest turn began with.
+            Window::Last(messages) => {
+                let said = |it: &&StoredItem| matches!(it.item.content, ItemContent::Message(_));
+                let has = loaded.iter().filter(said).count();
+                let asked = loaded.iter().any(|it| it.item.content.role() == Some(Role::User));
+                asked && u32::try_from(has).is_ok_and(|has| has > messages)
+            }
+        }
+    }
+
     /// True when the history has to be loaded again without regard to the anchor: the window was cut
     /// for a policy or a model that takes less.
     pub fn wants_more(&self, state: &State) -> bool {

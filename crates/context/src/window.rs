@@ -179,7 +179,9 @@ impl<'a> Costed<'a> {
             return self.first();
         }
         let at = self.history.partition_point(|item| item.position() < anchor.position);
-        let is_there = self.history.get(at).is_none_or(|item| item.position() == anchor.position);
+        // Positions have gaps: what comes next after what has left is the first of the window.
+        let is_exact = self.history.get(at).is_none_or(|item| item.position() == anchor.position);
+        let is_there = at > 0 || is_exact;
         match anchor.opening {
             Known::Tokens(tokens) => {
                 // Its first item may be gone: then the next. If its whole turn is over, what it

@@ -4,6 +4,7 @@ use crate::{
     Dropped, Evicted, SummaryReport, WindowReport,
     compaction::summary_message,
     groups::Why,
+    shortened,
     weighed::{Weighed, total},
 };
 
@@ -23,9 +24,13 @@ impl Parts<'_> {
         let before = self.start.at.checked_sub(1).and_then(|at| self.history.get(at));
         let may_miss = known.covers_to.saturating_add(1) < first;
         let stale = may_miss && before.is_none_or(|item| item.position() > known.covers_to);
-        let message = summary_message(&known.text);
+        // It was written for another room: a longer count, more instructions. Its beginning is the
+        // same in each prompt of the same room.
+        let frame = self.counter.item(&summary_message(""));
+        let text = shortened(&known.text, self.room.summary.saturating_sub(frame), self.counter);
+        let message = summary_message(text);
         let tokens = self.counter.item(&message);
-        let sent = tokens <= self.room.summary;
+        let sent = !text.is_empty() && tokens <= self.room.summary;
         let report = SummaryReport { covers_to: known.covers_to, stale, sent };
         Some(Summarised { report, message: sent.then_some((message, tokens)) })
     }

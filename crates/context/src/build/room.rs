@@ -2,7 +2,7 @@
 
 use crate::{ContextError, Need, State, Window, plan::scaled, window::Bounds};
 
-/// A summary has at most this part of the room for a conversation.
+/// A summary has at most this part of the budget.
 const SUMMARY_SHARE: u32 = 8;
 
 /// How much room there is for what. A larger budget never makes any of it smaller.
@@ -38,8 +38,10 @@ impl Room {
             budget,
         })?;
         let policy = &need.policy;
-        let summary =
-            policy.summary.map_or(0, |most| scaled(most, eighths).min(free / SUMMARY_SHARE));
+        // Of the budget, not of what is free: the same text is sent whatever the new message costs.
+        let summary = policy
+            .summary
+            .map_or(0, |most| scaled(most, eighths).min(budget / SUMMARY_SHARE).min(free));
         // A share of what a summary leaves, so that both together never take more than there is,
         // and each further token is given to one of them at most.
         let free = free - summary;

@@ -46,7 +46,11 @@ fn marks(view: &View<'_>) -> Option<(u32, u32, u32)> {
     let beside: u32 = beside.map(|stored| view.tokens(stored)).sum();
     let turn = &taken.ask.turn;
     let free = budget(taken) - (turn.instructions + turn.tools + turn.input + beside);
-    let summary = taken.ask.policy.summary.map_or(0, |most| ours(taken, most).min(free / 8));
+    let summary = taken
+        .ask
+        .policy
+        .summary
+        .map_or(0, |most| ours(taken, most).min(budget(taken) / 8).min(free));
     let free = free - summary;
     let recall = taken.ask.policy.recall.map_or(0, |Recall { max_tokens, max_share, .. }| {
         ours(taken, max_tokens).min(free * u32::from(max_share.min(100)) / 100)
@@ -58,11 +62,7 @@ fn marks(view: &View<'_>) -> Option<(u32, u32, u32)> {
 }
 
 /// Why something of a window is not sent.
-const UNSENDABLE: [&str; 3] = [
-    "its function call is gone",
-    "its function call was never answered",
-    "what it led to is not sent",
-];
+const UNSENDABLE: [&str; 3] = ["call_is_gone", "never_answered", "led_to_nothing_sent"];
 
 pub(crate) fn evictions_are_few(taken: &Taken<'_>) -> Result<(), Broken> {
     let Some(view) = View::of(taken) else { return Ok(()) };
@@ -100,7 +100,8 @@ pub(crate) fn evictions_are_few(taken: &Taken<'_>) -> Result<(), Broken> {
     let read = view.loaded.history.last().map(|stored| stored.position);
     let finds = !view.loaded.reached_root && (anchor.is_none() || read > anchor);
     let may = old_tokens > high || compacted || grows || finds;
-    holds!(may, "{old_tokens} of {high} tokens, and yet something leaves");
+    let then = &taken.state;
+    holds!(may, "{old_tokens} of {high} tokens, and yet {change:?} follows {then:?}");
     holds!(tokens <= low || is_one_turn || compacted || grows, "{tokens} tokens are left of {low}");
     Ok(())
 }
