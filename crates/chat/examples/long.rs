@@ -46,7 +46,10 @@ async fn main() -> Result<(), Failure> {
     std::fs::create_dir_all(&folder)?;
     let sqlite = Arc::new(SqliteStore::open(&SqliteOptions::new(folder.join("chat.db")))?);
     for size in &sizes {
-        println!("| SQLite {}", measure(service(Arc::clone(&sqlite))?, sqlite.as_ref(), *size).await?);
+        println!(
+            "| SQLite {}",
+            measure(service(Arc::clone(&sqlite))?, sqlite.as_ref(), *size).await?
+        );
     }
     drop(sqlite);
     std::fs::remove_dir_all(folder)?;

@@ -16,10 +16,20 @@ use std::{
 };
 
 use loquat_testkit::dialogues::{Category, Dialogue, Recall, dialogue, recall};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 
 /// Those at which the engine's figures are given.
 const BUDGETS: [u32; 4] = [512, 1_024, 4_096, 8_192];
+
+/// A line of what the engine answers.
+#[derive(Deserialize)]
+struct Answer {
+    query: String,
+    budget: u64,
+    included: Vec<String>,
+    tokens: u64,
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -55,16 +65,13 @@ fn ask(dialogue: &Dialogue) -> Result<(), Box<dyn Error>> {
 fn rate(dialogue: &Dialogue) -> Result<(), Box<dyn Error>> {
     let mut by_budget: BTreeMap<u64, Recall> = BTreeMap::new();
     for line in stdin().lock().lines() {
-        let answer: Value = serde_json::from_str(&line?)?;
-        let budget = answer["budget"].as_u64().ok_or("no budget")?;
-        let tokens = answer["tokens"].as_u64().ok_or("no tokens")?;
+        let Answer { query, budget, included, tokens } = serde_json::from_str(&line?)?;
         if tokens > budget {
             return Err(format!("{tokens} tokens exceed {budget}").into());
         }
-        let asked = dialogue.questions.iter().find(|it| answer["query"] == it.id.as_str());
+        let asked = dialogue.questions.iter().find(|it| it.id == query);
         let asked = asked.ok_or("a query that was not asked")?;
-        let included = answer["included"].as_array().ok_or("nothing included")?;
-        let included = included.iter().filter_map(Value::as_str);
+        let included = included.iter().map(String::as_str);
         by_budget.entry(budget).or_default().add(&recall([(asked, included)]));
     }
     let mut out = stdout();
