@@ -4,6 +4,8 @@
 //! cargo run --release -p loquat-context --example timing
 //! ```
 //!
+//! Each is done five times, of which the fastest counts: machines are shared.
+//!
 //! The prompt: from a full window of the balanced policy and a hundred candidates. The search: all that
 //! has left the window of conversations of a thousand, ten and a hundred thousand messages.
 
@@ -82,7 +84,7 @@ fn builds(
         ..State::default()
     };
     let mut times = Vec::new();
-    for question in dialogue.questions.iter().cycle().take(2_000) {
+    for question in dialogue.questions.iter().cycle().take(1_000) {
         let input = vec![ItemContent::Message(Message::text(Role::User, question.text.clone()))];
         let turn = NewTurn {
             instructions: 400,
@@ -107,12 +109,19 @@ fn builds(
             hits: found.hits,
             ..Loaded::default()
         };
-        let begin = Instant::now();
-        let prompt = build(&need, &state, black_box(loaded), input, counter)?;
-        times.push(begin.elapsed());
-        drop(black_box(prompt));
+        times.extend(fastest(|| {
+            let (loaded, input) = (loaded.clone(), input.clone());
+            let begin = Instant::now();
+            black_box(build(&need, &state, black_box(loaded), input, counter)).ok()?;
+            Some(begin.elapsed())
+        }));
     }
     Ok(times)
+}
+
+/// The fastest of five times.
+fn fastest(run: impl Fn() -> Option<Duration>) -> Option<Duration> {
+    (0..5).filter_map(|_| run()).min()
 }
 
 /// Index of the item from which on there are so many tokens.
@@ -137,9 +146,11 @@ fn searches(
     let mut times = Vec::new();
     for question in dialogue.questions.iter().cycle().take(500) {
         let query = loquat_context::Query::of(&question.text);
-        let begin = Instant::now();
-        black_box(search(&query, &segments, CANDIDATES)?);
-        times.push(begin.elapsed());
+        times.extend(fastest(|| {
+            let begin = Instant::now();
+            black_box(search(&query, &segments, CANDIDATES)).ok()?;
+            Some(begin.elapsed())
+        }));
     }
     Ok((segments.iter().map(|segment| segment.len()).sum(), times))
 }

@@ -21,7 +21,7 @@ use crate::{
 pub(crate) type Broken = String;
 
 /// So many conversations are gone through. Each has dozens of turns.
-pub(crate) const CASES: u32 = 200;
+pub(crate) const CASES: u32 = 100;
 
 /// Fails with words when the condition does not hold.
 macro_rules! holds {
@@ -119,7 +119,7 @@ impl Property {
 
 fn every_property_holds(cases: u32) {
     let config =
-        Config { cases, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
+        Config { cases, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
     proptest!(config, |(journey in journeys())| {
         journey.run(&Real, |taken| {
             for property in Property::ALL {

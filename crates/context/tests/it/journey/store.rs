@@ -139,9 +139,11 @@ impl Store {
     /// What a turn that needs this reads.
     pub(crate) fn load(&self, need: &Need, pins: &[ItemId]) -> Loaded {
         let state = self.state();
-        let mut loaded = self.history(need, need.anchored);
-        if need.wants_more(&state) {
-            loaded = self.history(need, false);
+        let mut loaded = self.history(need.first_tokens(), need.anchored);
+        let falls_short = !loaded.reached_root && !need.has_enough(&loaded.history);
+        if falls_short || need.wants_more(&state) {
+            let anchored = need.anchored && !need.wants_more(&state);
+            loaded = self.history(need.history_tokens, anchored);
         }
         let by_id = |ids: &[ItemId]| -> Vec<StoredItem> {
             self.items.iter().filter(|stored| ids.contains(&stored.item.id)).cloned().collect()
@@ -158,7 +160,7 @@ impl Store {
         loaded
     }
 
-    fn history(&self, need: &Need, anchored: bool) -> Loaded {
+    fn history(&self, enough: u64, anchored: bool) -> Loaded {
         let head = self.items.last().map_or(-1, |last| last.position);
         let stop = self.anchor().filter(|anchor| anchored && head >= *anchor);
         let mut loaded = Loaded::default();
@@ -166,7 +168,7 @@ impl Store {
         for stored in self.items.iter().rev() {
             loaded.history.push(stored.clone());
             tokens += u64::from(stored.item.tokens);
-            if tokens >= need.history_tokens || stop.is_some_and(|stop| stored.position <= stop) {
+            if tokens >= enough || stop.is_some_and(|stop| stored.position <= stop) {
                 break;
             }
         }
