@@ -182,8 +182,7 @@ impl Config {
                     "there is no provider of that name: configure [providers.NAME]",
                 );
             }
-            let policy = self.policy(&path, model, faults);
-            self.context.check_room(&path, model, &policy, faults);
+            self.policy(&path, model, faults);
         }
         let summariser = self.context.summariser.as_ref();
         if summariser.is_some_and(|name| !self.models.contains_key(name)) {

@@ -16,8 +16,8 @@ use crate::{Material, SummaryError, periodic, service::Inner};
 /// Pause between two looks for jobs.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The most jobs that one process takes at once.
-const BATCH: u32 = 4;
+/// One job at a time, so that each is held no longer than it takes. The next follows at once.
+const BATCH: u32 = 1;
 
 /// For how long a job is held: longer than one takes.
 const LEASE: Duration = Duration::from_mins(10);
@@ -31,7 +31,7 @@ const SUMMARISED_AT_ONCE: (u32, u32) = (256, 12_000);
 /// The most summaries that are written in one job. What is left then is another.
 const SUMMARIES: u32 = 8;
 
-/// After so many attempts in vain a job is given up: the next eviction queues it again.
+/// After so many more attempts in vain a job is given up: the next eviction queues it again.
 const ATTEMPTS: u32 = 6;
 
 /// The pause after the first attempt in vain; after each further one it is twice as long.
@@ -90,11 +90,6 @@ enum JobError {
 }
 
 impl Inner {
-    /// True when somebody writes summaries.
-    pub(crate) fn summarises(&self) -> bool {
-        self.ports.summariser.is_some()
-    }
-
     async fn do_job(&self, job: &ContextJob) -> Result<Left, JobError> {
         match self.index(job).await {
             Ok(()) => {}

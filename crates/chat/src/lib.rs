@@ -10,7 +10,7 @@
 //! durable.
 
 mod checkpoints;
-mod context;
+mod compact;
 mod conversations;
 mod counting;
 mod derived;
@@ -25,6 +25,7 @@ mod models;
 mod once;
 mod periodic;
 mod ports;
+mod preview;
 mod prompt;
 mod recovery;
 mod request;
@@ -37,7 +38,7 @@ mod transcript;
 mod turn;
 mod upkeep;
 
-pub use context::{CompactHistory, CompactRequest, Compacted};
+pub use compact::{CompactHistory, CompactRequest, Compacted};
 pub use counting::OffWorkers;
 pub use error::{ChatError, Missing};
 pub use follow::EventReader;

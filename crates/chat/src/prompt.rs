@@ -1,7 +1,7 @@
 //! What the model is told: what is loaded for it, and what the context engine makes of that.
 
 use loquat_context::{
-    ContextError, KnownSummary, Loaded, ModelWindow, Need, NewTurn, Policy, Prompt, State,
+    KnownSummary, Loaded, ModelWindow, Need, NewTurn, Policy, Prompt, State,
     TokenCounter, build, plan, search,
 };
 use loquat_domain::{ConversationId, ItemContent, ItemId, Part, RawJson, Role, Scope};
@@ -50,30 +50,36 @@ impl Question<'_> {
         let wanted = self.request.settings.max_output_tokens.unwrap_or(u32::MAX);
         wanted.min(self.model.max_output_tokens)
     }
-
-    /// What has to be loaded. `input_tokens` is what the new items cost.
-    pub(crate) fn plan(&self, input_tokens: u32, summarised: bool) -> Result<Need, ContextError> {
-        let policy = self.request.context.policy.unwrap_or(self.model.policy);
-        let window = ModelWindow {
-            model: self.model.upstream.clone(),
-            context_window: self.model.context_window,
-            reserved_output: self.reserved_output(),
-            exact: self.counter().is_exact(),
-        };
-        let settings = &self.request.settings;
-        let turn = NewTurn {
-            instructions: self.counter().instructions(settings),
-            tools: self.counter().tools(settings),
-            input: input_tokens,
-            message: newest_message(&self.request.input),
-        };
-        // Nobody writes one: its room is the window's.
-        let policy = if summarised { policy } else { Policy { summary: None, ..policy } };
-        plan(&policy, window, turn, settings.truncation)
-    }
 }
 
 impl Inner {
+    /// What has to be loaded. `input_tokens` is what the new items cost.
+    pub(crate) fn plan(
+        &self,
+        question: Question<'_>,
+        input_tokens: u32,
+    ) -> Result<Need, ChatError> {
+        let Question { model, request, .. } = question;
+        let policy = request.context.policy.unwrap_or(model.policy);
+        // Where nobody writes a summary, its room is the window's.
+        let summary = policy.summary.filter(|_| self.ports.summariser.is_some());
+        let counter = question.counter();
+        let window = ModelWindow {
+            model: model.upstream.clone(),
+            context_window: model.context_window,
+            reserved_output: question.reserved_output(),
+            exact: counter.is_exact(),
+        };
+        let turn = NewTurn {
+            instructions: counter.instructions(&request.settings),
+            tools: counter.tools(&request.settings),
+            input: input_tokens,
+            message: newest_message(&request.input),
+        };
+        plan(&Policy { summary, ..policy }, window, turn, request.settings.truncation)
+            .map_err(ChatError::Context)
+    }
+
     /// Loads what the plan says and makes the prompt of it.
     pub(crate) async fn ask(
         &self,

@@ -22,7 +22,7 @@ use tokio_util::{
 };
 
 use crate::{
-    ChatError, Clock, IdSource, Limits, Missing, ModelCatalog, Summariser, live::LiveTurns,
+    ChatError, Clock, IdSource, Limits, Missing, Model, ModelCatalog, Summariser, live::LiveTurns,
     transcript,
 };
 
@@ -144,6 +144,16 @@ impl ChatService {
 impl Inner {
     pub(crate) fn accepts_turns(&self) -> Result<(), ChatError> {
         if self.draining.load(Ordering::SeqCst) { Err(ChatError::ShuttingDown) } else { Ok(()) }
+    }
+
+    /// The model of that name, or the one of those who name none.
+    pub(crate) fn model(&self, name: Option<&str>) -> Result<Arc<Model>, ChatError> {
+        let models = &self.ports.models;
+        let model = match name {
+            Some(name) => models.get(name).ok_or(ChatError::NotFound(Missing::Model))?,
+            None => models.default_model(),
+        };
+        Ok(Arc::clone(model))
     }
 
     /// Runs a turn as a task that [`ChatService::drain`] waits for.

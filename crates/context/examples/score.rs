@@ -98,7 +98,7 @@ fn score<C: TokenCounter>(input: &Input, counter: C) -> Result<(), Box<dyn Error
 const fn policy(budget: u32) -> Policy {
     Policy {
         max_input: Some(budget),
-        window: Window::Marks { high: budget, low: budget.saturating_sub(1) },
+        window: Window::Marks { high: budget, low: budget },
         recall: Some(Recall {
             max_tokens: budget,
             max_share: RECALL_PERCENT,

@@ -50,6 +50,11 @@ pub trait TokenCounter: Send + Sync + 'static {
         body.saturating_add(TOKENS_PER_ITEM)
     }
 
+    /// Tokens of some items, framing included.
+    fn items(&self, contents: &[ItemContent]) -> u32 {
+        contents.iter().map(|content| self.item(content)).fold(0, u32::saturating_add)
+    }
+
     /// Tokens of an item that was counted when it was written; it is counted again only when
     /// something else has counted it.
     fn stored(&self, item: &Item) -> u32 {

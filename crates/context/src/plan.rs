@@ -117,7 +117,9 @@ pub fn plan(
     // Without truncation there is no policy: everything is sent, or nothing.
     let policy = match truncation {
         Truncation::Auto => *policy,
-        Truncation::Disabled => Policy { recall: None, summary: None, ..Policy::full() },
+        Truncation::Disabled => {
+            Policy { max_input: policy.max_input, recall: None, summary: None, ..Policy::full() }
+        }
     };
     let mut need = Need {
         anchored: truncation == Truncation::Auto && matches!(policy.window, Window::Marks { .. }),

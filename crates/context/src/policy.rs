@@ -23,8 +23,8 @@ pub enum Window {
     Marks {
         /// The most tokens that it may have.
         high: u32,
-        /// The most tokens that it has afterwards: less than `high`, or half of that is meant. Where
-        /// there is no room for `high`, both are less in proportion.
+        /// The most tokens that it has afterwards. Where there is no room for `high`, both are less
+        /// in proportion.
         low: u32,
     },
     /// The last messages, this many at most.
@@ -89,7 +89,7 @@ impl Policy {
     pub const fn full() -> Self {
         Self {
             max_input: None,
-            window: Window::Marks { high: u32::MAX, low: u32::MAX },
+            window: Window::Marks { high: u32::MAX, low: u32::MAX / 2 },
             recall: Some(Recall::of(2_048)),
             summary: Some(512),
         }

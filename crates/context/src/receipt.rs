@@ -132,6 +132,8 @@ pub struct SummaryReport {
     pub stale: bool,
     /// True when it is in the prompt.
     pub sent: bool,
+    /// True when only its beginning is: there is no room for more.
+    pub excerpt: bool,
 }
 
 /// An item that was fetched back.

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use loquat_chat::Limits;
-use loquat_context::{ModelWindow, Policy, PolicyParts};
+use loquat_context::{Policy, PolicyParts};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{Faults, models::ModelSection};
+use super::Faults;
 
 /// `[context]`: which part of a conversation a model sees, where the model does not say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,41 +115,9 @@ impl PolicyChoice {
     }
 }
 
-/// What is written around a summary takes fewer tokens than these.
-const AROUND_A_SUMMARY: u32 = 64;
-
-/// A summary has at most this part of a prompt: one in this many, as the context engine has it.
-const SUMMARY_SHARE: u32 = 8;
-
 impl ContextSection {
     pub(super) fn check(&self, faults: &mut Faults) {
         faults.check_range("context.summary_tokens", self.summary_tokens, 32..=8_192);
         self.policy.policy("context.policy", faults);
-    }
-
-    /// A summary that no prompt of a model has room for would be written in vain.
-    pub(super) fn check_room(
-        &self,
-        name: &str,
-        model: &ModelSection,
-        policy: &Policy,
-        faults: &mut Faults,
-    ) {
-        let Some(most) = policy.summary.filter(|_| self.summariser.is_some()) else { return };
-        let window = ModelWindow {
-            model: String::new(),
-            context_window: model.context_window,
-            reserved_output: model.max_output_tokens,
-            exact: false,
-        };
-        let prompt = window.max_input().min(policy.max_input.unwrap_or(u32::MAX));
-        let room = most.min(prompt / SUMMARY_SHARE);
-        if self.summary_tokens.saturating_add(AROUND_A_SUMMARY) > room {
-            let text = format!(
-                "must be at least {AROUND_A_SUMMARY} less than {room}, or no prompt of {name} has \
-                 room for a summary; give that model a policy with `summary = 0` if it needs none"
-            );
-            faults.add("context.summary_tokens", text);
-        }
     }
 }

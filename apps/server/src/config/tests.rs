@@ -303,29 +303,3 @@ fn a_policy_that_is_none_is_named_with_its_part() {
     assert_eq!(keys, ["models.llama.tokenizer", "models.llama.context"], "{faults}");
     assert!(!faults.contains("canary"), "{faults}");
 }
-
-#[test]
-fn a_summary_for_which_no_prompt_has_room_is_a_fault() {
-    let with = |line: &str| file(&format!("[context]\nsummariser = \"llama\"\n{line}\n{LLAMA}")).1;
-    assert_eq!(with(""), "");
-    let faults = with("policy = { summary = 200 }");
-    assert!(
-        faults.starts_with("loquat: context.summary_tokens: must be at least 64 less than 200")
-    );
-    assert!(faults.contains("models.echo") && faults.contains("`summary = 0`"), "{faults}");
-    assert_eq!(with("policy = { summary = 200 }\nsummary_tokens = 136"), "");
-    assert_eq!(with("policy = { summary = 0 }"), "");
-}
-
-#[test]
-fn a_summary_has_an_eighth_of_a_prompt_at_most() {
-    let small = LLAMA.replace("8192", "4096");
-    let text = format!("[context]\nsummariser = \"llama\"\n{small}");
-    let (_, faults) = file(&text);
-    let told = "loquat: context.summary_tokens: must be at least 64 less than 375, or no prompt of \
-                models.llama has room";
-    assert!(faults.starts_with(told), "{faults}");
-    sound(&text.replace("[context]", "[context]\nsummary_tokens = 311"));
-    sound(&format!("{text}context = {{ summary = 0 }}"));
-    sound(&small);
-}

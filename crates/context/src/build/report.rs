@@ -31,7 +31,8 @@ impl Parts<'_> {
         let message = summary_message(text);
         let tokens = self.counter.item(&message);
         let sent = !text.is_empty() && tokens <= self.room.summary;
-        let report = SummaryReport { covers_to: known.covers_to, stale, sent };
+        let excerpt = sent && text.len() < known.text.len();
+        let report = SummaryReport { covers_to: known.covers_to, stale, sent, excerpt };
         Some(Summarised { report, message: sent.then_some((message, tokens)) })
     }
 

@@ -18,12 +18,10 @@ pub(super) struct Room {
     pub(super) recall: u32,
 }
 
-/// As far below a high mark as `low` is below `high`; half of it where that is not below.
+/// As far below a high mark as `low` is below `high`.
 fn below(mark: u32, low: u32, high: u32) -> u32 {
-    if low >= high {
-        return mark / 2;
-    }
-    u32::try_from(u64::from(mark) * u64::from(low) / u64::from(high)).unwrap_or(mark)
+    let low = u64::from(mark) * u64::from(low) / u64::from(high.max(1));
+    u32::try_from(low).unwrap_or(mark).min(mark)
 }
 
 impl Room {

@@ -2,7 +2,7 @@
 //!
 //! How well a message's words match old turns does not part questions from small talk; its form
 //! does. A message that matches this form, and has at least two content terms that the
-//! conversation's index knows, is worth a search ([`RECALL_TERMS`](super)); without a content term
+//! conversation's index knows, is worth a search (what `Recall` asks for); without a content term
 //! there is never one.
 
 use super::terms::{has_question_mark, words};

@@ -115,6 +115,8 @@ struct Summary {
     stale: bool,
     /// True when it is in the prompt.
     sent: bool,
+    /// True when only its beginning is: there is no room for more.
+    excerpt: bool,
 }
 
 /// A message that was fetched back.

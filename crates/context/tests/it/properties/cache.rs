@@ -56,8 +56,8 @@ fn marks(view: &View<'_>) -> Option<(u32, u32, u32)> {
         ours(taken, max_tokens).min(free * u32::from(max_share.min(100)) / 100)
     });
     let most = ours(taken, high).min(free - recall);
-    let below = if low < high { (u64::from(low), u64::from(high)) } else { (1, 2) };
-    let low = u32::try_from(u64::from(most) * below.0 / below.1).expect("it is less");
+    let low = u64::from(most) * u64::from(low.min(high)) / u64::from(high.max(1));
+    let low = u32::try_from(low).expect("it is less");
     Some((most, low, free - recall))
 }
 

@@ -1,14 +1,14 @@
-//! What a turn would cost, and a conversation in short.
+//! A conversation in short.
 
 use std::sync::Arc;
 
-use loquat_context::{Receipt, TokenCounter, seal};
+use loquat_context::{TokenCounter, seal};
 use loquat_domain::{ConversationId, Item, ItemContent, ResponseId, Role, Scope, Timestamp, Usage};
 use loquat_store::{HistoryStart, Reach};
 
 use crate::{
     ChatError, ChatService, Material, Missing, Model, ModelSummariser, Summariser as _,
-    TurnRequest, prompt::Question, service::Inner,
+    service::Inner,
 };
 
 /// The longest conversation that is summarised at once, in tokens. What models take is less.
@@ -57,28 +57,6 @@ pub struct Compacted {
 }
 
 impl ChatService {
-    /// Says what a turn would send, without taking it: nothing is stored and no model is asked.
-    ///
-    /// # Errors
-    ///
-    /// [`ChatError`], as the turn itself would fail before its model is asked.
-    pub async fn preview(&self, scope: &Scope, request: TurnRequest) -> Result<Receipt, ChatError> {
-        let model = self.inner.model(request.model.as_deref())?;
-        self.inner.check_contents(&request.input, "input")?;
-        let (inner, scope) = (Arc::clone(&self.inner), scope.clone());
-        // Counting may block, which the caller's thread must not.
-        self.inner
-            .detached(async move {
-                let question = Question { scope: &scope, model: &model, request: &request };
-                let counter = model.counter.as_ref();
-                let need = question
-                    .plan(total(&request.input, counter), inner.summarises())
-                    .map_err(ChatError::Context)?;
-                Ok(inner.ask(question, &need).await?.prompt.receipt)
-            })
-            .await
-    }
-
     /// Has a model put a conversation into few words. It is never longer than the conversation.
     ///
     /// Dropping the future cancels the work.
@@ -101,16 +79,6 @@ impl ChatService {
 }
 
 impl Inner {
-    /// The model of that name, or the one of those who name none.
-    pub(crate) fn model(&self, name: Option<&str>) -> Result<Arc<Model>, ChatError> {
-        let models = &self.ports.models;
-        let model = match name {
-            Some(name) => models.get(name).ok_or(ChatError::NotFound(Missing::Model))?,
-            None => models.default_model(),
-        };
-        Ok(Arc::clone(model))
-    }
-
     async fn compact(
         self: &Arc<Self>,
         scope: &Scope,
@@ -129,7 +97,7 @@ impl Inner {
         short.extend(summary.map(|summary| ItemContent::Compaction(seal(&summary))));
         short.extend(newest);
         // What was short already stays as it is.
-        let is_shorter = total(&short, counter.as_ref()) < total(&contents, counter.as_ref());
+        let is_shorter = counter.items(&short) < counter.items(&contents);
         let contents = if is_shorter { short } else { contents };
         let items = self.new_items(counter.as_ref(), contents, None);
         let id = ResponseId::from_uuid(self.ports.ids.next());
@@ -201,7 +169,7 @@ fn parts(mut items: Vec<ItemContent>, counter: &dyn TokenCounter) -> Parts {
     let mut middle = items.split_off(lead);
     let newest = middle.iter().rposition(|it| it.role() == Some(Role::User));
     let newest = newest.map_or_else(Vec::new, |at| middle.split_off(at));
-    if total(&newest, counter) > NEWEST_TURN {
+    if counter.items(&newest) > NEWEST_TURN {
         middle.extend(newest);
         return Parts { lead: items, middle, newest: Vec::new() };
     }
@@ -224,10 +192,6 @@ fn steps(items: Vec<ItemContent>, counter: &dyn TokenCounter) -> Vec<Vec<ItemCon
         left = left.saturating_sub(tokens);
     }
     steps
-}
-
-fn total(items: &[ItemContent], counter: &dyn TokenCounter) -> u32 {
-    items.iter().map(|item| counter.item(item)).fold(0, u32::saturating_add)
 }
 
 #[cfg(test)]
@@ -266,7 +230,7 @@ mod tests {
         let items: Vec<_> = (0..40).map(|_| said(Role::User, &"word ".repeat(1_000))).collect();
         let steps = steps(items.clone(), &Estimate);
         assert!(steps.len() > 2);
-        assert!(steps.iter().all(|step| total(step, &Estimate) <= STEP));
+        assert!(steps.iter().all(|step| Estimate.items(step) <= STEP));
         assert_eq!(steps.concat(), items);
     }
 }
