@@ -5,7 +5,7 @@ use loquat_context::{
     TokenCounter, build, plan, search,
 };
 use loquat_domain::{ConversationId, ItemContent, ItemId, Part, RawJson, Role, Scope};
-use loquat_store::{ContextChange, Head, History, HistoryStart, KeptContext, Reach, Segment};
+use loquat_store::{ContextChange, Head, History, HistoryStart, Reach, Segment};
 
 use crate::{ChatError, Missing, Model, Target, TurnRequest, service::Inner};
 
@@ -130,13 +130,18 @@ impl Inner {
             segments: need.query.is_some(),
         };
         let mut history = self.history(question, start, reach).await?;
-        let mut state = state_of(history.context.as_ref());
+        let mut state = state_of(&history);
         let falls_short = !history.reached_root && !need.has_enough(&history.items);
-        if falls_short && reach.tokens < need.history_tokens || need.wants_more(&state) {
+        // The anchor of another branch says nothing about this one.
+        let is_elsewhere = !history.head.active && !history.reached_root && reach.anchored;
+        if falls_short && reach.tokens < need.history_tokens
+            || need.wants_more(&state)
+            || is_elsewhere
+        {
             reach.tokens = need.history_tokens;
-            reach.anchored &= !need.wants_more(&state);
+            reach.anchored &= !need.wants_more(&state) && !is_elsewhere;
             history = self.history(question, start, reach).await?;
-            state = state_of(history.context.as_ref());
+            state = state_of(&history);
         }
         let History { head, items, reached_root, lead, context, segments } = history;
         let scope = question.scope;
@@ -222,9 +227,11 @@ impl Inner {
     }
 }
 
-fn state_of(context: Option<&KeptContext>) -> State {
-    let json = context.and_then(|context| context.state.as_ref());
-    json.map_or_else(State::default, |json| State::from_json(json.as_str()))
+/// What the conversation remembers for the branch that was read.
+fn state_of(history: &History) -> State {
+    let json = history.context.as_ref().and_then(|context| context.state.as_ref());
+    let state = json.map_or_else(State::default, |json| State::from_json(json.as_str()));
+    if history.head.active { state } else { state.without_window() }
 }
 
 /// What a person said last among the new items.

@@ -95,6 +95,7 @@ pub fn build(
     let weigh = |items| Weighed::all(items, counter);
     let mut history = weigh(history);
     history.reverse();
+    let state = &state.of_history(history.last().map(Weighed::position));
     let lead = if reached_root { split_lead(&mut history) } else { weigh(lead) };
     let repeated = history.iter().take_while(|item| lead.iter().any(|it| it.id() == item.id()));
     let repeated = repeated.count();

@@ -7,7 +7,7 @@ pub fn shortened<'a>(text: &'a str, most: u32, counter: &dyn TokenCounter) -> &'
     let mut text = text;
     loop {
         let tokens = counter.text(text);
-        if tokens <= most {
+        if tokens <= most || text.is_empty() {
             return text;
         }
         let share = u64::try_from(text.len()).unwrap_or(u64::MAX) * u64::from(most)

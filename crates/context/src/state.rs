@@ -54,6 +54,21 @@ impl State {
         serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned())
     }
 
+    /// The same for a branch that the window is not of: what is known of the provider's count.
+    #[must_use]
+    pub fn without_window(&self) -> Self {
+        Self { calibration: self.calibration.clone(), ..Self::default() }
+    }
+
+    /// The same, if the window may begin in a history whose newest item is there; a history that ends
+    /// before the anchor is that of a branch that left the conversation before the window.
+    pub(crate) fn of_history(&self, newest: Option<i64>) -> Self {
+        match (self.anchor, newest) {
+            (Some(anchor), Some(newest)) if newest < anchor => self.without_window(),
+            _ => self.clone(),
+        }
+    }
+
     /// Provider's tokens for each of ours, in eighths.
     pub(crate) fn eighths(&self, model: &str) -> u8 {
         let known = self.calibration.as_ref().filter(|it| it.model == model);
@@ -70,10 +85,12 @@ impl State {
         let (counted, reported) = (u64::from(counted), u64::from(reported));
         // Rounded up: a prompt that is too short does less harm than one that is refused.
         let eighths = (reported * u64::from(EVEN)).div_ceil(counted).clamp(BOUNDS.0, BOUNDS.1);
-        // Down by one step is within what two prompts differ by anyway.
+        // Down by one step is within what two prompts differ by anyway; and no further down than by
+        // one, because one that is too long is refused and teaches nothing.
         if eighths == before || eighths + 1 == before {
             return None;
         }
+        let eighths = eighths.max(before - 1);
         let eighths = u8::try_from(eighths).unwrap_or(EVEN);
         let calibration = Calibration { model: model.to_owned(), eighths };
         Some(Self { calibration: Some(calibration), ..self.clone() })
@@ -124,7 +141,7 @@ mod tests {
         let more = state.calibrated("m", 1_000, 1_130).unwrap();
         assert_eq!(more.eighths("m"), 10);
         assert_eq!(more.calibrated("m", 1_000, 1_100), None);
-        assert_eq!(more.calibrated("m", 1_000, 700).unwrap().eighths("m"), 6);
+        assert_eq!(more.calibrated("m", 1_000, 700).unwrap().eighths("m"), 9, "one step at a time");
         assert_eq!(more.eighths("another"), EVEN);
     }
 
@@ -132,7 +149,11 @@ mod tests {
     fn nonsense_stays_within_bounds() {
         let state = State::default();
         assert_eq!(state.calibrated("m", 1_000, u32::MAX).unwrap().eighths("m"), 16);
-        assert_eq!(state.calibrated("m", u32::MAX, 1).unwrap().eighths("m"), 4);
+        let mut low = state.clone();
+        for _ in 0..20 {
+            low = low.calibrated("m", u32::MAX, 1).unwrap_or(low);
+        }
+        assert!((4..=5).contains(&low.eighths("m")), "{low:?}");
         assert_eq!(state.calibrated("m", 10, 100), None);
     }
 }

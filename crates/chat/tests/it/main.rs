@@ -11,6 +11,7 @@ mod background;
 mod branches;
 mod elsewhere;
 mod following;
+mod forks;
 mod history;
 mod leaving;
 mod lifecycle;

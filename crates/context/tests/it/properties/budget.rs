@@ -11,10 +11,8 @@ use crate::{
 
 /// The most tokens that a prompt may have, by our count.
 pub(crate) fn budget(taken: &Taken<'_>) -> u32 {
-    let Ask { policy, model, truncation, .. } = &taken.ask;
-    // Without truncation no policy counts: everything is sent, or nothing.
-    let most = policy.max_input.filter(|_| *truncation == Truncation::Auto);
-    ours(taken, model.max_input().min(most.unwrap_or(u32::MAX)))
+    let Ask { policy, model, .. } = &taken.ask;
+    ours(taken, model.max_input().min(policy.max_input.unwrap_or(u32::MAX)))
 }
 
 /// The provider's tokens as ours.
