@@ -2,16 +2,20 @@
 //! summary. Made after the turn, by whichever process takes the job.
 
 use std::{
+    collections::HashMap,
     ops::RangeInclusive,
-    sync::{Arc, Weak},
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
+use futures::FutureExt as _;
 use loquat_context::index_items;
-use loquat_domain::{StoredItem, Timestamp};
+use loquat_domain::{ConversationId, StoredItem, Timestamp};
 use loquat_store::{Backlog, ContextJob, Segment, StoreError, Summary};
+use tokio::{runtime::Handle, sync::Semaphore, time::Instant};
 
-use crate::{Material, SummaryError, periodic, service::Inner};
+use crate::{Material, SummaryError, periodic, service::Inner, summary::at_once};
 
 /// Pause between two looks for jobs.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -19,30 +23,49 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// One job at a time, so that each is held no longer than it takes. The next follows at once.
 const BATCH: u32 = 1;
 
-/// For how long a job is held: longer than one takes.
-const LEASE: Duration = Duration::from_mins(10);
+/// For how long a job is held. Half of it is for the work; what is begun by then may end in the
+/// other half.
+const LEASE: Duration = Duration::from_mins(5);
 
 /// The most items of one segment.
 const SEGMENT: u32 = 256;
 
-/// The most items and tokens that are summarised at once: what a small model can take.
-const SUMMARISED_AT_ONCE: (u32, u32) = (256, 12_000);
+/// The most items that are summarised at once.
+const SUMMARISED_AT_ONCE: u32 = 256;
 
-/// The most summaries that are written in one job. What is left then is another.
-const SUMMARIES: u32 = 8;
+/// Where there is no summary yet, it begins so many positions before the window. After an import or
+/// an edit of a long conversation all of it would cost hundreds of calls; what is older can be
+/// fetched back.
+const FIRST_SUMMARY: i64 = 4_096;
 
-/// After so many more attempts in vain a job is given up: the next eviction queues it again.
-const ATTEMPTS: u32 = 6;
+/// How many summaries may be in the making in this process. Those that hang hold up no more.
+const SUMMARIES: usize = 4;
 
-/// The pause after the first attempt in vain; after each further one it is twice as long.
+/// A conversation whose summary finds no place is looked at again after this.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// After so many failures a job is given up: the next eviction queues it again.
+const ATTEMPTS: u32 = 12;
+
+/// The pause after the first failure; after each further one it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
+
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+
+/// Of no more conversations than this it is known how often they have failed.
+const KNOWN_FAILURES: usize = 10_000;
 
 /// Does jobs until the service is gone.
 pub(crate) async fn run(service: Weak<Inner>) {
-    periodic::run(service, PAUSE, BATCH, derive).await;
+    let worker = Arc::new(Worker::default());
+    periodic::run(service, PAUSE, BATCH, |inner| derive(inner, Arc::clone(&worker))).await;
 }
 
-async fn derive(inner: Arc<Inner>) -> u32 {
+async fn derive(inner: Arc<Inner>, worker: Arc<Worker>) -> u32 {
+    if inner.accepts_turns().is_err() {
+        return 0;
+    }
     let jobs = match inner.ports.context.claim_context_jobs(BATCH, LEASE).await {
         Ok(jobs) => jobs,
         Err(error) => {
@@ -53,22 +76,110 @@ async fn derive(inner: Arc<Inner>) -> u32 {
     };
     let found = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
     for job in jobs {
-        let again = match inner.do_job(&job).await {
-            Ok(Left::Nothing) => None,
-            Ok(Left::More) => Some(Duration::ZERO),
-            Err(error) => {
-                let error: &dyn std::error::Error = &error;
-                let (conversation, attempts) = (job.conversation, job.attempts);
-                tracing::warn!(error, %conversation, attempts, "a context job failed");
-                (attempts < ATTEMPTS).then(|| FIRST_PAUSE * 2_u32.saturating_pow(attempts))
-            }
-        };
-        if let Err(error) = inner.ports.context.end_context_job(job, again).await {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "a context job's end could not be stored");
-        }
+        worker.work(&inner, job).await;
     }
     found
+}
+
+/// What this process knows of its jobs.
+struct Worker {
+    summaries: Arc<Semaphore>,
+    /// How often jobs have failed here. The store counts also how often they were put off.
+    failures: Mutex<HashMap<ConversationId, u32>>,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self { summaries: Arc::new(Semaphore::new(SUMMARIES)), failures: Mutex::default() }
+    }
+}
+
+impl Worker {
+    /// Brings the index up to date, and has the summary brought up to date without waiting for it:
+    /// a model that hangs holds up no index.
+    async fn work(self: &Arc<Self>, inner: &Arc<Inner>, job: ContextJob) {
+        let until = Instant::now() + LEASE / 2;
+        let indexed = outcome(inner.index(&job, until)).await;
+        if !matches!(indexed, Ok(Left::Nothing)) || inner.ports.summariser.is_none() {
+            self.end(inner, job, indexed).await;
+            return;
+        }
+        let Ok(permit) = Arc::clone(&self.summaries).try_acquire_owned() else {
+            end_job(inner, job, Some(BUSY)).await;
+            return;
+        };
+        let (worker, inner) = (Arc::clone(self), Arc::clone(inner));
+        // This runs on the service's runtime already.
+        Handle::current().spawn(async move {
+            let summarised = outcome(inner.summarise(&job, until)).await;
+            drop(permit);
+            worker.end(&inner, job, summarised).await;
+        });
+    }
+
+    async fn end(&self, inner: &Inner, job: ContextJob, done: Result<Left, JobError>) {
+        let again = match done {
+            Ok(left) => {
+                self.failures().remove(&job.conversation);
+                (left == Left::More).then_some(Duration::ZERO)
+            }
+            Err(error) => {
+                let failures = self.failed(&job);
+                let error: &dyn std::error::Error = &error;
+                let conversation = job.conversation;
+                tracing::warn!(error, %conversation, failures, "a context job failed");
+                let again = pause(failures);
+                if again.is_none() {
+                    self.failures().remove(&conversation);
+                }
+                again
+            }
+        };
+        end_job(inner, job, again).await;
+    }
+
+    /// How often the job has failed, with this time.
+    fn failed(&self, job: &ContextJob) -> u32 {
+        let mut all = self.failures();
+        // It was queued anew.
+        if job.attempts == 0 {
+            all.remove(&job.conversation);
+        }
+        if all.len() >= KNOWN_FAILURES {
+            all.clear();
+        }
+        let failures = all.entry(job.conversation).or_default();
+        *failures += 1;
+        *failures
+    }
+
+    fn failures(&self) -> std::sync::MutexGuard<'_, HashMap<ConversationId, u32>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long to wait after so many failures; `None` to give up.
+fn pause(failures: u32) -> Option<Duration> {
+    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+    (failures < ATTEMPTS).then(|| FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE))
+}
+
+async fn end_job(inner: &Inner, job: ContextJob, again: Option<Duration>) {
+    if let Err(error) = inner.ports.context.end_context_job(job, again).await {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, "a context job's end could not be stored");
+    }
+}
+
+/// What came of a part of a job.
+async fn outcome(work: impl Future<Output = Result<Left, JobError>>) -> Result<Left, JobError> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    match done.unwrap_or(Err(JobError::Panicked)) {
+        Err(JobError::Store(StoreError::NotFound)) => Ok(Left::Nothing),
+        // The branch was edited meanwhile, or somebody was faster.
+        Err(JobError::Store(StoreError::Conflict)) => Ok(Left::More),
+        done => done,
+    }
 }
 
 /// Whether there is more to do.
@@ -87,24 +198,11 @@ enum JobError {
     Summary(#[source] SummaryError),
     #[error("the index could not be made")]
     Index,
+    #[error("the work panicked")]
+    Panicked,
 }
 
 impl Inner {
-    async fn do_job(&self, job: &ContextJob) -> Result<Left, JobError> {
-        match self.index(job).await {
-            Ok(()) => {}
-            Err(JobError::Store(StoreError::NotFound)) => return Ok(Left::Nothing),
-            // The branch was edited meanwhile, or somebody was faster.
-            Err(JobError::Store(StoreError::Conflict)) => return Ok(Left::More),
-            Err(error) => return Err(error),
-        }
-        match self.summarise(job).await {
-            Err(JobError::Store(StoreError::NotFound)) => Ok(Left::Nothing),
-            Err(JobError::Store(StoreError::Conflict)) => Ok(Left::More),
-            result => result,
-        }
-    }
-
     async fn backlog(&self, job: &ContextJob) -> Result<Backlog, JobError> {
         self.ports.context.backlog(&job.scope, job.conversation).await.map_err(JobError::Store)
     }
@@ -120,14 +218,17 @@ impl Inner {
         span.map_err(JobError::Store)
     }
 
-    /// Covers everything before the anchor with segments.
-    async fn index(&self, job: &ContextJob) -> Result<(), JobError> {
+    /// Covers everything before the anchor with segments, as far as there is time.
+    async fn index(&self, job: &ContextJob, until: Instant) -> Result<Left, JobError> {
         let backlog = self.backlog(job).await?;
-        let Some(anchor) = backlog.anchor else { return Ok(()) };
+        let Some(anchor) = backlog.anchor else { return Ok(Left::Nothing) };
         for gap in gaps(&backlog.covered, anchor) {
             let mut from = *gap.start();
             let mut before = self.made_at(job, from - 1).await?;
             while from <= *gap.end() {
+                if !self.goes_on(until) {
+                    return Ok(Left::More);
+                }
                 let items = self.span(job, from, gap.end() + 1, SEGMENT).await?;
                 let is_full = items.len() >= usize::try_from(SEGMENT).unwrap_or(usize::MAX);
                 let last = match items.last() {
@@ -149,7 +250,12 @@ impl Inner {
                 before = after.or(before);
             }
         }
-        Ok(())
+        Ok(Left::Nothing)
+    }
+
+    /// Whether there is time for more. A server that is being stopped leaves the rest to others.
+    fn goes_on(&self, until: Instant) -> bool {
+        Instant::now() < until && self.accepts_turns().is_ok()
     }
 
     /// When the item at a position was made, if there is one.
@@ -165,15 +271,19 @@ impl Inner {
         Ok(items.first().map(|stored| stored.item.created_at))
     }
 
-    /// Brings the summary up to the anchor.
-    async fn summarise(&self, job: &ContextJob) -> Result<Left, JobError> {
+    /// Brings the summary up to the anchor, as far as there is time.
+    async fn summarise(&self, job: &ContextJob, until: Instant) -> Result<Left, JobError> {
         let Some(summariser) = &self.ports.summariser else { return Ok(Left::Nothing) };
-        for _ in 0..SUMMARIES {
+        while self.goes_on(until) {
             let backlog = self.backlog(job).await?;
             let Some(anchor) = backlog.anchor else { return Ok(Left::Nothing) };
-            let from = backlog.summary.as_ref().map_or(0, |summary| summary.covers_to + 1);
-            let items = self.span(job, from, anchor, SUMMARISED_AT_ONCE.0).await?;
-            let items = at_once(items);
+            let from = match &backlog.summary {
+                Some(summary) => summary.covers_to + 1,
+                None => (anchor - FIRST_SUMMARY).max(0),
+            };
+            let mut items = self.span(job, from, anchor, SUMMARISED_AT_ONCE).await?;
+            let tokens = items.iter().map(|stored| stored.item.tokens);
+            items.truncate(at_once(tokens, summariser.step_tokens()));
             let Some(covers_to) = items.last().map(|last| last.position) else {
                 return Ok(Left::Nothing);
             };
@@ -220,21 +330,23 @@ fn gaps(covered: &[RangeInclusive<i64>], anchor: i64) -> Vec<RangeInclusive<i64>
     gaps
 }
 
-/// As many of the items as can be summarised at once; one at least.
-fn at_once(mut items: Vec<StoredItem>) -> Vec<StoredItem> {
-    let mut tokens = 0_u32;
-    let fitting = items.iter().take_while(|stored| {
-        tokens = tokens.saturating_add(stored.item.tokens);
-        tokens <= SUMMARISED_AT_ONCE.1
-    });
-    let fitting = fitting.count().max(1);
-    items.truncate(fitting);
-    items
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use async_trait::async_trait;
+    use loquat_context::{Estimate, Policy, TokenCounter as _};
+    use loquat_domain::{Item, ItemContent, ItemId, ItemStatus, Message, Role};
+    use loquat_provider::MockChatProvider;
+    use loquat_store::{MockContextStore, MockConversationStore, MockTurnStore};
+    use tokio::sync::mpsc;
+
+    use crate::{
+        ChatService, Limits, Model, ModelCatalog, Ports, Summariser, SystemClock, SystemIds,
+        Written,
+        test_service::{new_id, nothing_over, scope},
+    };
 
     #[test]
     fn what_is_not_covered_is_covered_next() {
@@ -243,5 +355,152 @@ mod tests {
         assert_eq!(gaps(&[2..=4, 7..=20], 10), [0..=1, 5..=6]);
         assert!(gaps(&[0..=9], 10).is_empty());
         assert!(gaps(&[], 0).is_empty());
+    }
+
+    #[test]
+    fn pauses_grow_to_ten_minutes_and_end() {
+        assert_eq!(pause(1), Some(FIRST_PAUSE));
+        assert_eq!(pause(3), Some(FIRST_PAUSE * 4));
+        assert_eq!(pause(11), Some(LONGEST_PAUSE));
+        assert_eq!(pause(12), None);
+    }
+
+    /// What a summariser does that writes nothing.
+    enum Faulty {
+        Hangs,
+        Panics,
+    }
+
+    #[async_trait]
+    impl Summariser for Faulty {
+        async fn summarise(&self, _material: Material) -> Result<Written, SummaryError> {
+            match self {
+                Self::Hangs => std::future::pending().await,
+                Self::Panics => panic!("the test wants it"),
+            }
+        }
+
+        fn step_tokens(&self) -> u32 {
+            512
+        }
+    }
+
+    fn model() -> Model {
+        Model {
+            id: "mock".to_owned(),
+            owner: "test".to_owned(),
+            upstream: "mock".to_owned(),
+            provider: Arc::new(MockChatProvider::new()),
+            context_window: 1_024,
+            max_output_tokens: 128,
+            counter: Arc::new(Estimate),
+            policy: Policy::full(),
+            created_at: Timestamp::from_micros(0),
+        }
+    }
+
+    fn service(context: MockContextStore, summariser: Faulty) -> ChatService {
+        let mut upkeep = nothing_over();
+        upkeep.expect_stale_turns().returning(|_| Ok(Vec::new()));
+        let ports = Ports {
+            conversations: Arc::new(MockConversationStore::new()),
+            turns: Arc::new(MockTurnStore::new()),
+            upkeep: Arc::new(upkeep),
+            context: Arc::new(context),
+            summariser: Some(Arc::new(summariser)),
+            models: ModelCatalog::new(vec![model()], "mock").unwrap(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+        };
+        ChatService::new(ports, Limits::default(), Handle::current())
+    }
+
+    fn stored(position: i64) -> StoredItem {
+        let item = Item {
+            id: ItemId::from_uuid(new_id()),
+            response: None,
+            content: ItemContent::Message(Message::text(Role::User, "I live in Kiel.")),
+            status: ItemStatus::Completed,
+            tokens: 8,
+            counter: Estimate.id(),
+            created_at: Timestamp::from_micros(0),
+        };
+        StoredItem { position, item }
+    }
+
+    /// A store with so many jobs, one a conversation, and what is told when one ends or an index
+    /// is kept.
+    fn jobs(
+        many: i64,
+        anchor: i64,
+    ) -> (MockContextStore, mpsc::Receiver<Option<Duration>>, Arc<AtomicI64>) {
+        let (ended, ends) = mpsc::channel(64);
+        let (claimed, indexed) = (AtomicI64::new(0), Arc::new(AtomicI64::new(0)));
+        let mut context = MockContextStore::new();
+        context.expect_claim_context_jobs().returning(move |_, _| {
+            let ticket = claimed.fetch_add(1, Ordering::SeqCst);
+            let conversation = ConversationId::from_uuid(new_id());
+            let job = ContextJob { scope: scope(), conversation, attempts: 0, ticket };
+            Ok(if ticket < many { vec![job] } else { Vec::new() })
+        });
+        context.expect_backlog().returning(move |_, _| {
+            Ok(Backlog { edits: 0, anchor: Some(anchor), covered: Vec::new(), summary: None })
+        });
+        context.expect_span().returning(|_, _, from, _, _| Ok(vec![stored(from)]));
+        let counted = Arc::clone(&indexed);
+        context.expect_put_segment().returning(move |_, _, _, _| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        });
+        context.expect_end_context_job().returning(move |_, again| {
+            ended.try_send(again).unwrap();
+            Ok(())
+        });
+        (context, ends, indexed)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_counts_as_a_failure() {
+        let (context, mut ends, _) = jobs(1, 10);
+        let _service = service(context, Faulty::Panics);
+        assert_eq!(ends.recv().await, Some(Some(FIRST_PAUSE)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_summariser_that_hangs_holds_up_no_index() {
+        let (context, mut ends, indexed) = jobs(6, 10);
+        let _service = service(context, Faulty::Hangs);
+        assert_eq!(ends.recv().await, Some(Some(BUSY)), "the fifth finds no place");
+        assert_eq!(ends.recv().await, Some(Some(BUSY)));
+        assert_eq!(indexed.load(Ordering::SeqCst), 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_being_stopped_claims_nothing() {
+        let mut context = MockContextStore::new();
+        context.expect_claim_context_jobs().never();
+        let service = service(context, Faulty::Hangs);
+        service.refuse_turns();
+        tokio::time::sleep(PAUSE * 3).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_summary_begins_not_long_before_the_window() {
+        let (ask, mut asked) = mpsc::channel(8);
+        let mut context = MockContextStore::new();
+        context.expect_backlog().returning(|_, _| {
+            Ok(Backlog { edits: 0, anchor: Some(10_000), covered: Vec::new(), summary: None })
+        });
+        context.expect_claim_context_jobs().returning(|_, _| Ok(Vec::new()));
+        context.expect_span().returning(move |_, _, from, to, _| {
+            ask.try_send((from, to)).unwrap();
+            Ok(Vec::new())
+        });
+        let service = service(context, Faulty::Hangs);
+        let conversation = ConversationId::from_uuid(new_id());
+        let job = ContextJob { scope: scope(), conversation, attempts: 0, ticket: 0 };
+        let left = service.inner.summarise(&job, Instant::now() + LEASE).await;
+        assert!(matches!(left, Ok(Left::Nothing)), "{left:?}");
+        assert_eq!(asked.recv().await, Some((5_904, 10_000)));
     }
 }
