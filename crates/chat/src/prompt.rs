@@ -131,13 +131,10 @@ impl Inner {
         };
         let mut history = self.history(question, start, reach).await?;
         let mut state = state_of(&history);
-        let falls_short = !history.reached_root && !need.has_enough(&history.items);
+        let falls_short = need.falls_short(&history.items, history.reached_root);
         // The anchor of another branch says nothing about this one.
         let is_elsewhere = !history.head.active && !history.reached_root && reach.anchored;
-        if falls_short && reach.tokens < need.history_tokens
-            || need.wants_more(&state)
-            || is_elsewhere
-        {
+        if falls_short || need.wants_more(&state) || is_elsewhere {
             reach.tokens = need.history_tokens;
             reach.anchored &= !need.wants_more(&state) && !is_elsewhere;
             history = self.history(question, start, reach).await?;

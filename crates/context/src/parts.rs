@@ -2,6 +2,9 @@
 
 use crate::{Policy, Recall, Window};
 
+/// More is not found by words, and each message that may be quoted is read whole.
+const MOST_RECALL: u32 = 32_768;
+
 /// A policy in parts, as configuration and requests say it.
 ///
 /// What is absent is as in [`Policy::balanced`], but for `low`, which is then half of `high`.
@@ -52,6 +55,9 @@ impl PolicyParts {
                 return refused("last", "must be at least 1");
             }
             return Ok(Policy { max_input, ..Policy::last(messages) });
+        }
+        if recall.is_some_and(|recall| recall > MOST_RECALL) {
+            return refused("recall", "must be at most 32768");
         }
         if high == Some(0) {
             return refused("high", "must be at least 1");

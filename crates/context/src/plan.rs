@@ -16,6 +16,9 @@ const CANDIDATES: (u32, u32) = (32, 1_024);
 /// Tokens of a short message. As many candidates are loaded as of these fit what may be fetched.
 const TOKENS_PER_CANDIDATE: u32 = 16;
 
+/// Tokens of a long turn.
+const ONE_TURN: u64 = 8_192;
+
 /// Tokens of a message with what belongs to it. Where it is more, all is loaded.
 const TOKENS_OF_LAST: u64 = 256;
 
@@ -155,27 +158,34 @@ pub fn plan(
 }
 
 impl Need {
-    /// How many tokens to load at first. The last messages are found in fewer than there is room
-    /// for: load all of [`Need::history_tokens`] only if [`Need::has_enough`] says no.
+    /// How many tokens to load at first. The window is mostly found in fewer than there is room for:
+    /// load all of [`Need::history_tokens`] only if it [falls short](Need::falls_short).
     pub fn first_tokens(&self) -> u64 {
-        match self.policy.window {
-            Window::Marks { .. } => self.history_tokens,
-            Window::Last(messages) => {
-                (u64::from(messages) * TOKENS_OF_LAST).min(self.history_tokens)
-            }
-        }
+        let first = match self.policy.window {
+            // What is beyond the double is not looked at, unless a single turn is longer.
+            Window::Marks { high, .. } => u64::from(high) * 2 + ONE_TURN,
+            Window::Last(messages) => u64::from(messages) * TOKENS_OF_LAST,
+        };
+        first.min(self.history_tokens)
     }
 
-    /// True when what was loaded, newest first, has what the window may take.
-    pub fn has_enough(&self, loaded: &[StoredItem]) -> bool {
+    /// True when what was loaded at first, newest first, has not all that the window may take.
+    pub fn falls_short(&self, loaded: &[StoredItem], reached_root: bool) -> bool {
+        let tokens: u64 = loaded.iter().map(|it| u64::from(it.item.tokens)).sum();
+        let was_cut_short = !reached_root && tokens >= self.first_tokens();
+        was_cut_short && self.first_tokens() < self.history_tokens && !self.has_enough(loaded)
+    }
+
+    fn has_enough(&self, loaded: &[StoredItem]) -> bool {
+        let asked = loaded.iter().filter(|it| it.item.content.role() == Some(Role::User)).count();
         match self.policy.window {
-            Window::Marks { .. } => true,
+            // The newest turn is whole, and there is one before it.
+            Window::Marks { .. } => asked > 1,
             // One more, before which a turn may begin; and what the newest turn began with.
             Window::Last(messages) => {
                 let said = |it: &&StoredItem| matches!(it.item.content, ItemContent::Message(_));
                 let has = loaded.iter().filter(said).count();
-                let asked = loaded.iter().any(|it| it.item.content.role() == Some(Role::User));
-                asked && u32::try_from(has).is_ok_and(|has| has > messages)
+                asked > 0 && u32::try_from(has).is_ok_and(|has| has > messages)
             }
         }
     }

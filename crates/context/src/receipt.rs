@@ -26,8 +26,10 @@ pub struct Receipt {
     pub summary: Option<SummaryReport>,
     /// What was fetched back, oldest first.
     pub recalled: Vec<Recalled>,
-    /// Items that were loaded and stayed out.
+    /// Items that were loaded and stayed out, the first 256 of them.
     pub dropped: Vec<Dropped>,
+    /// How many more stayed out.
+    pub more_dropped: usize,
     /// Whether something was looked for.
     pub gate: GateReport,
     /// What a provider's cache can make of it.

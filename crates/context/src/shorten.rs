@@ -17,8 +17,11 @@ pub fn shortened<'a>(text: &'a str, most: u32, counter: &dyn TokenCounter) -> &'
             end -= 1;
         }
         let cut = text.get(..end).unwrap_or_default();
-        let sentence =
-            cut.rfind(['\n', '.', '。']).map(|at| at + cut.get(at..).map_or(1, first_len));
+        let sentence = cut
+            .rfind(['\n', '.', '。'])
+            .map(|at| at + cut.get(at..).map_or(1, first_len))
+            // Better half a sentence than nothing but a short one.
+            .filter(|end| end * 2 >= cut.len());
         text = cut.get(..sentence.unwrap_or(end)).unwrap_or_default().trim_end();
     }
 }

@@ -19,6 +19,9 @@ use super::{
     room::Room,
 };
 
+/// A receipt is stored with each response: it names no more items than these that stayed out.
+const MOST_DROPPED: usize = 256;
+
 /// What a prompt is made of.
 pub(super) struct Parts<'a> {
     pub(super) need: &'a Need,
@@ -146,6 +149,8 @@ impl Parts<'_> {
         let (tokens, items) = (turn.input, input.len());
         out.sections.push(Section { kind: SectionKind::Input, tokens, items });
         let model = &self.need.model;
+        let more_dropped = dropped.len().saturating_sub(MOST_DROPPED);
+        dropped.truncate(MOST_DROPPED);
         let receipt = Receipt {
             v: 2,
             counter: Counted {
@@ -166,6 +171,7 @@ impl Parts<'_> {
             summary,
             recalled: recalled.quoted,
             dropped,
+            more_dropped,
             gate,
             cache: CacheReport { stable_prefix_tokens, prefix_hash, expected_hit_tokens },
             whole_history,

@@ -26,6 +26,8 @@ pub(crate) struct ReceiptBody {
     recalled: Vec<Recalled>,
     /// Items that were looked at and stayed out.
     dropped: Vec<Dropped>,
+    /// How many more stayed out: `dropped` names the first 256.
+    more_dropped: usize,
     gate: Gate,
     cache: Cache,
     /// True when the whole history is in the prompt.

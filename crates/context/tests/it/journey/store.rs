@@ -140,7 +140,7 @@ impl Store {
     pub(crate) fn load(&self, need: &Need, pins: &[ItemId]) -> Loaded {
         let state = self.state();
         let mut loaded = self.history(need.first_tokens(), need.anchored);
-        let falls_short = !loaded.reached_root && !need.has_enough(&loaded.history);
+        let falls_short = need.falls_short(&loaded.history, loaded.reached_root);
         if falls_short || need.wants_more(&state) {
             let anchored = need.anchored && !need.wants_more(&state);
             loaded = self.history(need.history_tokens, anchored);
