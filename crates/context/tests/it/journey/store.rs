@@ -174,7 +174,9 @@ impl Store {
         }
         loaded.reached_root = loaded.history.len() == self.items.len();
         if !loaded.reached_root {
-            loaded.lead = self.lead();
+            // Only what is before all that was read, as the store's port says.
+            let oldest = loaded.history.last().map_or(i64::MAX, |stored| stored.position);
+            loaded.lead = self.lead().into_iter().filter(|it| it.position < oldest).collect();
         }
         loaded
     }
