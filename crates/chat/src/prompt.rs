@@ -1,8 +1,8 @@
 //! What the model is told: what is loaded for it, and what the context engine makes of that.
 
 use loquat_context::{
-    KnownSummary, Loaded, ModelWindow, Need, NewTurn, Policy, Prompt, State,
-    TokenCounter, build, plan, search,
+    KnownSummary, Loaded, ModelWindow, Need, NewTurn, Policy, Prompt, State, TokenCounter, build,
+    plan, search,
 };
 use loquat_domain::{ConversationId, ItemContent, ItemId, Part, RawJson, Role, Scope};
 use loquat_store::{ContextChange, Head, History, HistoryStart, Reach, Segment};

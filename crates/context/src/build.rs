@@ -96,11 +96,8 @@ pub fn build(
     let mut history = weigh(history);
     history.reverse();
     let state = &state.of_history(history.last().map(Weighed::position));
-    let lead = if reached_root {
-        split_lead(&mut history)
-    } else {
-        whole_lead(weigh(lead), &mut history)
-    };
+    let lead =
+        if reached_root { split_lead(&mut history) } else { whole_lead(weigh(lead), &mut history) };
     let opening = weigh(opening);
     let pinned = each_once(weigh(pinned));
     // The same items may be in the window: then they are not sent twice, but their room is kept, so

@@ -51,8 +51,7 @@ impl Run {
         let counter = self.model.counter.as_ref();
         let input = self.inner.new_items(counter, request.input.clone(), Some(self.live.response));
         let input_tokens = input.iter().map(|item| item.tokens).fold(0, u32::saturating_add);
-        let need =
-            self.inner.plan(question, input_tokens)?;
+        let need = self.inner.plan(question, input_tokens)?;
         let mut attempt = 1;
         loop {
             let asked = self.inner.ask(question, &need).await?;
