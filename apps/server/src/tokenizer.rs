@@ -7,7 +7,8 @@ use loquat_context::{Bpe, Estimate, TokenCounter};
 
 use crate::config::Tokenizer;
 
-/// The beginnings of OpenAI's names of models, longer ones first, and what counts for them. At
+/// The beginnings of OpenAI's names of models, each before those that it begins with, and what counts
+/// for them. At
 /// Azure a deployment may have any name; one that begins like its model is known.
 const FAMILIES: [(&str, Tokenizer); 12] = [
     ("chatgpt-4o", Tokenizer::O200k),

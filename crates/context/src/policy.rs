@@ -58,8 +58,8 @@ pub enum Gate {
     Known,
 }
 
-/// Measured (`context.md` of the project, 4.3): 0.4 of the best score keeps 89 of 92 points of recall
-/// for 42 % of the tokens.
+/// On long dialogues of two people, what scores at least 0.4 of the best has 89 of the 92 points of
+/// recall that all of it has, for 42 % of its tokens.
 const MIN_SHARE: u8 = 40;
 
 impl Policy {

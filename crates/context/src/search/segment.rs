@@ -127,7 +127,7 @@ impl Builder {
 }
 
 /// A segment cannot be read: its bytes are damaged, of a version that this one does not know, or
-/// not in their place. Make it again from the turns.
+/// not in their place. Nothing is found by it until it is made again from the turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("segment {segment} of the conversation's index cannot be read")]
 pub struct DamagedSegment {

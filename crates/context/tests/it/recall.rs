@@ -75,19 +75,8 @@ fn most_of_what_people_would_ask_is_found_in_a_small_part() {
 }
 
 #[test]
-fn more_room_never_loses_anything() {
-    let dialogue = dialogue(9, 300);
-    let segments = segments(&dialogue);
-    let segments: Vec<&[u8]> = segments.iter().map(Vec::as_slice).collect();
-    for question in &dialogue.questions {
-        let [less, more] = [256, 1_024].map(|budget| found(&dialogue, question, &segments, budget));
-        assert!(more.starts_with(&less), "{question:?}");
-    }
-}
-
-#[test]
 fn a_turn_takes_few_bytes_of_an_index() {
     let dialogue = dialogue(3, 2_000);
     let bytes: usize = segments(&dialogue).iter().map(Vec::len).sum();
-    assert!(bytes < 100 * dialogue.messages.len(), "{bytes}");
+    assert!(bytes < 60 * dialogue.messages.len(), "{bytes}");
 }
