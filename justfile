@@ -34,6 +34,10 @@ docs:
 bench *arguments:
     cargo run --release --package loquat-bench -- {{ arguments }}
 
+# Measures the context engine: `just context timing`, `just context replay`, `just context score < FILE`.
+context example:
+    cargo run --release --package loquat-context --example {{ example }}
+
 # The long form of the tests that break a server: kills, storms, races; arguments are test names.
 torture *arguments:
     cargo build --release --bin loquat

@@ -41,6 +41,8 @@ const SMALLEST_SAMPLE: u32 = 512;
 impl State {
     /// The fewest of the provider's tokens for each of ours, in eighths.
     pub(crate) const SMALLEST_EIGHTHS: u8 = 4;
+    /// The most.
+    const LARGEST_EIGHTHS: u8 = 16;
 
     /// From its JSON; the state of a new conversation when that cannot be read: a window is found
     /// again, and a count is corrected again.
@@ -75,6 +77,20 @@ impl State {
         known.map_or(EVEN, |it| it.eighths)
     }
 
+    /// What it says about our count that the provider found a prompt too long; `None` when it was
+    /// believed to count twice as many already.
+    #[must_use]
+    pub fn refused(&self, model: &str) -> Option<Self> {
+        let before = self.eighths(model);
+        let eighths = before.saturating_add(2).min(State::LARGEST_EIGHTHS);
+        (eighths > before).then(|| self.with_eighths(model, eighths))
+    }
+
+    fn with_eighths(&self, model: &str, eighths: u8) -> Self {
+        let calibration = Calibration { model: model.to_owned(), eighths };
+        Self { calibration: Some(calibration), ..self.clone() }
+    }
+
     /// What an answer's usage says about our count; `None` when it is nothing new.
     #[must_use]
     pub fn calibrated(&self, model: &str, counted: u32, reported: u32) -> Option<Self> {
@@ -91,9 +107,7 @@ impl State {
             return None;
         }
         let eighths = eighths.max(before - 1);
-        let eighths = u8::try_from(eighths).unwrap_or(EVEN);
-        let calibration = Calibration { model: model.to_owned(), eighths };
-        Some(Self { calibration: Some(calibration), ..self.clone() })
+        Some(self.with_eighths(model, u8::try_from(eighths).unwrap_or(EVEN)))
     }
 }
 
@@ -143,6 +157,17 @@ mod tests {
         assert_eq!(more.calibrated("m", 1_000, 1_100), None);
         assert_eq!(more.calibrated("m", 1_000, 700).unwrap().eighths("m"), 9, "one step at a time");
         assert_eq!(more.eighths("another"), EVEN);
+    }
+
+    #[test]
+    fn a_prompt_that_was_refused_is_shorter_the_next_time_until_it_is_half_as_long() {
+        let mut state = State::default();
+        let mut seen = vec![state.eighths("m")];
+        while let Some(next) = state.refused("m") {
+            seen.push(next.eighths("m"));
+            state = next;
+        }
+        assert_eq!(seen, [8, 10, 12, 14, 16]);
     }
 
     #[test]

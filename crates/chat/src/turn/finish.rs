@@ -50,20 +50,27 @@ impl Run {
             output,
         };
         if self.live.trace.is_stored() {
-            self.store_end(ended, self.learned(begun, usage)).await
+            let learned = self.learned(begun, &ended.response.status, usage);
+            self.store_end(ended, learned).await
         } else {
             ended
         }
     }
 
-    /// What the answer's usage says about our count of its prompt, where that is news.
-    fn learned(&self, begun: &Begun, usage: Usage) -> Option<ContextUpdate> {
-        let (version, state) = begun.state.as_ref()?;
-        if usage.estimated || self.model.counter.is_exact() {
-            return None;
-        }
-        let reported = u32::try_from(usage.input_tokens).ok()?;
-        let state = state.calibrated(&self.model.upstream, begun.input_tokens, reported)?;
+    /// What the end says about our count of the prompt, where that is news.
+    fn learned(&self, begun: &Begun, status: &Status, usage: Usage) -> Option<ContextUpdate> {
+        let (version, state) = begun.state.as_ref().filter(|_| !self.model.counter.is_exact())?;
+        let model = &self.model.upstream;
+        let state = match status {
+            Status::Failed(failure) if failure.code == FailureCode::ContextLengthExceeded => {
+                state.refused(model)?
+            }
+            _ if usage.estimated => return None,
+            _ => {
+                let reported = u32::try_from(usage.input_tokens).ok()?;
+                state.calibrated(model, begun.input_tokens, reported)?
+            }
+        };
         let state = RawJson::from_checked(state.to_json());
         Some(ContextUpdate { expected: *version, state })
     }
