@@ -1,9 +1,9 @@
-//! Branches of long conversations: each has a window of its own.
+//! Branches of long conversations, each of which has a window of its own; and what the window learns.
 
-use loquat_chat::{ContextWish, Target, TurnRequest};
+use loquat_chat::{ChatError, ContextWish, Target, TurnRequest};
 use loquat_context::PolicyParts;
 use loquat_domain::ResponseId;
-use loquat_provider::FinishReason;
+use loquat_provider::{FinishReason, ProviderError};
 
 use crate::stage::{Stage, anna, end, says, texts};
 
@@ -87,4 +87,22 @@ async fn what_is_said_again_after_an_old_message_has_what_came_before_it() {
     let next = told(&stage, in_little(Target::Conversation(id), "and now?")).await;
     assert!(next.iter().any(|text| text == "and then?"), "{next:?}");
     assert!(next.contains(&long(3)), "{next:?}");
+}
+
+#[tokio::test]
+async fn a_prompt_that_the_provider_found_too_long_is_shorter_the_next_time() {
+    let stage = Stage::new();
+    let ids = chain(&stage, 14, Target::NewConversation).await;
+    let scope = anna();
+    let id = stage.chat.response(&scope, ids[0]).await.unwrap().response.conversation.unwrap();
+    let (refused, ()) = tokio::join!(
+        stage.chat.start_turn(&scope, in_little(Target::Conversation(id), "too long?")),
+        async { stage.call().await.refuse(ProviderError::ContextLengthExceeded) },
+    );
+    assert!(matches!(refused, Err(ChatError::Failed(_))), "{refused:?}");
+    let next = stage.complete(in_little(Target::Conversation(id), "and now?"), "yes").await;
+    let stored = stage.chat.response(&scope, next.response.id).await.unwrap();
+    let receipt: serde_json::Value = serde_json::from_str(stored.receipt.as_str()).unwrap();
+    assert_eq!(receipt["counter"]["eighths"], 10);
+    assert_eq!(receipt["window"]["high"], 240, "300 of the provider's tokens");
 }
