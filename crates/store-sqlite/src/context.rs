@@ -164,8 +164,11 @@ fn queue(conn: &mut SqliteConnection, tenant: &str, conversation: Key) -> Outcom
             ", 0, ",
             clock::now!(),
             " FROM conversations WHERE tenant = ? AND id = ?
-            ON CONFLICT (tenant, conversation) DO UPDATE
-            SET due_at = excluded.due_at, attempts = 0, ticket = max(ticket + 1, excluded.ticket)",
+            ON CONFLICT (tenant, conversation) DO UPDATE SET attempts = 0,
+                held = iif(held > 0 AND due_at > excluded.due_at, 2, 0),
+                ticket = iif(held > 0 AND due_at > excluded.due_at, ticket,
+                    max(ticket + 1, excluded.ticket)),
+                due_at = iif(held > 0, max(due_at, excluded.due_at), excluded.due_at)",
         ),
         [tenant.into(), conversation.into()],
     );
@@ -341,7 +344,7 @@ pub(crate) fn claim(
         concat!(
             "UPDATE context_jobs SET due_at = ",
             clock::now!(),
-            " + ?, ticket = max(ticket + 1, ",
+            " + ?, held = 1, ticket = max(ticket + 1, ",
             clock::now!(),
             ") WHERE tenant = ? AND conversation = ? RETURNING ticket",
         ),
@@ -351,7 +354,7 @@ pub(crate) fn claim(
 }
 
 /// Ends a claim, unless the ticket is another by now: the job is due again after some microseconds,
-/// or is gone.
+/// or is gone; if it was queued anew meanwhile, it is due at once.
 pub(crate) fn end_job(
     conn: &mut SqliteConnection,
     scope: &Scope,
@@ -360,6 +363,17 @@ pub(crate) fn end_job(
     again: Option<i64>,
 ) -> Outcome<()> {
     let (tenant, user) = (scope.tenant.as_str(), scope.user.as_str());
+    let queued_anew = Statement::<4>::new(
+        concat!(
+            "UPDATE context_jobs SET held = 0, ticket = ticket + 1, due_at = ",
+            clock::now!(),
+            " WHERE tenant = ? AND conversation = ? AND user = ? AND ticket = ? AND held = 2",
+        ),
+        [tenant.into(), conversation.into(), user.into(), ticket.into()],
+    );
+    if queued_anew.execute(conn)? > 0 {
+        return Ok(());
+    }
     match again {
         None => Statement::<4>::new(
             "DELETE FROM context_jobs
@@ -369,7 +383,7 @@ pub(crate) fn end_job(
         .execute(conn)?,
         Some(wait) => Statement::<5>::new(
             concat!(
-                "UPDATE context_jobs SET attempts = attempts + 1, due_at = ",
+                "UPDATE context_jobs SET attempts = attempts + 1, held = 0, due_at = ",
                 clock::now!(),
                 " + ? WHERE tenant = ? AND conversation = ? AND user = ? AND ticket = ?",
             ),

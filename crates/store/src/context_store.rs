@@ -94,7 +94,7 @@ pub struct ContextJob {
     pub conversation: ConversationId,
     /// How often it has been tried in vain since it was queued.
     pub attempts: u32,
-    /// Tells this claim from every other, and from what was queued anew meanwhile.
+    /// Tells this claim from every other.
     pub ticket: i64,
 }
 
@@ -120,8 +120,8 @@ pub struct Backlog {
 /// if it covers it; another branch becoming active deletes whatever covers an item that is no
 /// longer on the active one. Where segments are left, a job is queued then.
 ///
-/// A turn that brings a [`ContextChange`] queues a job too: it is due at once. A conversation has
-/// at most one.
+/// A turn that brings a [`ContextChange`] queues a job too: it is due at once, or, while somebody is
+/// at it, as soon as that claim ends. A conversation has at most one.
 ///
 /// An implicit conversation has an active branch too: an item is on it if what it follows is, or if
 /// it follows nothing, and if it is the first that does so. Nothing but this port and
@@ -225,8 +225,8 @@ pub trait ContextStore: Send + Sync + 'static {
     ) -> Result<Vec<ContextJob>, StoreError>;
 
     /// Ends a claim: the job is done, or is due again after some time and has been tried in vain
-    /// once more. Nothing happens when somebody else has claimed it since or when it was queued
-    /// anew, which stays due.
+    /// once more. One that was queued anew meanwhile is due at once. Nothing happens when somebody
+    /// else has claimed it since.
     ///
     /// # Errors
     ///

@@ -64,6 +64,8 @@ CREATE TABLE loquat.context_jobs (
     attempts     bigint NOT NULL,
     -- Another one whenever it is queued or claimed, also after the row was deleted.
     ticket       bigint NOT NULL,
+    -- 1 while somebody is at it, until `due_at`; 2 when it was queued anew meanwhile.
+    held         smallint NOT NULL DEFAULT 0 CHECK (held IN (0, 1, 2)),
     PRIMARY KEY (conversation, tenant),
     FOREIGN KEY (conversation, tenant) REFERENCES loquat.conversations ON DELETE CASCADE
 );
@@ -143,8 +145,13 @@ BEGIN
     INSERT INTO loquat.context_jobs AS job (
         tenant, conversation, user_id, due_at, attempts, ticket
     ) VALUES (p_tenant, p_conversation, p_user, v_now, 0, v_now)
-    ON CONFLICT (conversation, tenant) DO UPDATE
-    SET due_at = excluded.due_at, attempts = 0, ticket = greatest(job.ticket + 1, excluded.ticket);
+    ON CONFLICT (conversation, tenant) DO UPDATE SET
+        attempts = 0,
+        held = CASE WHEN job.held > 0 AND job.due_at > excluded.due_at THEN 2 ELSE 0 END,
+        ticket = CASE WHEN job.held > 0 AND job.due_at > excluded.due_at THEN job.ticket
+            ELSE greatest(job.ticket + 1, excluded.ticket) END,
+        due_at = CASE WHEN job.held > 0 THEN greatest(job.due_at, excluded.due_at)
+            ELSE excluded.due_at END;
 END $$;
 
 -- Takes away what is not true any more after an edit of the active branch, which has lost its items
@@ -1121,6 +1128,7 @@ BEGIN
         RETURN QUERY
         UPDATE loquat.context_jobs job
         SET due_at = loquat.now_v1() + p_lease,
+            held = 1,
             ticket = greatest(job.ticket + 1, loquat.now_v1())
         WHERE job.tenant = v_job.tenant AND job.conversation = v_job.conversation
         RETURNING job.tenant, job.user_id, job.conversation, job.attempts, job.ticket;
@@ -1128,20 +1136,27 @@ BEGIN
     PERFORM set_config('loquat.tenant', '', true);
 END $$;
 
--- Ends a claim, unless the ticket is another by now: the job is gone, or due again after `p_again`.
+-- Ends a claim, unless the ticket is another by now: the job is gone, or due again after `p_again`;
+-- if it was queued anew meanwhile, it is due at once.
 CREATE FUNCTION loquat.end_context_job_v1(
     p_tenant text, p_user text, p_conversation uuid, p_ticket bigint, p_again bigint,
     OUT outcome text
 ) LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     PERFORM set_config('loquat.tenant', p_tenant, true);
+    UPDATE loquat.context_jobs SET held = 0, ticket = ticket + 1, due_at = loquat.now_v1()
+    WHERE tenant = p_tenant AND conversation = p_conversation AND user_id = p_user
+        AND ticket = p_ticket AND held = 2;
+    IF FOUND THEN
+        RETURN;
+    END IF;
     IF p_again IS NULL THEN
         DELETE FROM loquat.context_jobs
         WHERE tenant = p_tenant AND conversation = p_conversation AND user_id = p_user
             AND ticket = p_ticket;
     ELSE
         UPDATE loquat.context_jobs
-        SET due_at = loquat.now_v1() + p_again, attempts = attempts + 1
+        SET due_at = loquat.now_v1() + p_again, attempts = attempts + 1, held = 0
         WHERE tenant = p_tenant AND conversation = p_conversation AND user_id = p_user
             AND ticket = p_ticket;
     END IF;

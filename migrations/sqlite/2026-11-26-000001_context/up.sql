@@ -55,6 +55,8 @@ CREATE TABLE context_jobs (
     attempts     INTEGER NOT NULL,
     -- Another one whenever it is queued or claimed, also after the row was deleted.
     ticket       INTEGER NOT NULL,
+    -- 1 while somebody is at it, until `due_at`; 2 when it was queued anew meanwhile.
+    held         INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1, 2)),
     PRIMARY KEY (tenant, conversation),
     FOREIGN KEY (tenant, conversation) REFERENCES conversations (tenant, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;

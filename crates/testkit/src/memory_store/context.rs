@@ -32,6 +32,10 @@ struct JobRow {
     due_at: Timestamp,
     attempts: u32,
     ticket: i64,
+    /// Somebody is at it, until `due_at`.
+    held: bool,
+    /// It was queued anew meanwhile.
+    again: bool,
 }
 
 impl ContextRow {
@@ -57,7 +61,16 @@ impl ContextRow {
     }
 
     fn queue(&mut self, ticket: i64, now: Timestamp) {
-        self.job = Some(JobRow { due_at: now, attempts: 0, ticket });
+        match &mut self.job {
+            Some(job) if job.held && job.due_at > now => {
+                job.attempts = 0;
+                job.again = true;
+            }
+            job => {
+                let (held, again) = (false, false);
+                *job = Some(JobRow { due_at: now, attempts: 0, ticket, held, again });
+            }
+        }
     }
 }
 
@@ -308,6 +321,7 @@ impl ContextStore for MemoryStore {
         due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let claimed = due.into_iter().map(|(_, scope, conversation, job)| {
             job.due_at = now.plus(lease);
+            (job.held, job.again) = (true, false);
             ContextJob { scope, conversation, attempts: job.attempts, ticket: job.ticket }
         });
         let mut claimed: Vec<_> = claimed.collect();
@@ -331,15 +345,21 @@ impl ContextStore for MemoryStore {
         let mut tables = self.enter(StoreCall::EndContextJob).await?;
         let now = self.clock.now();
         let tenant = tables.of(&job.scope.tenant);
+        let ticket = tenant.next_ticket();
         let home = tenant.conversations.get_mut(&job.conversation);
         let home = home.filter(|home| home.user == job.scope.user);
         let Some(context) = home.and_then(|home| home.context.as_mut()) else { return Ok(()) };
         match (again, context.job.as_mut().filter(|row| row.ticket == job.ticket)) {
             (_, None) => {}
+            (_, Some(row)) if row.again => {
+                (row.held, row.again) = (false, false);
+                (row.due_at, row.ticket) = (now, ticket);
+            }
             (None, Some(_)) => context.job = None,
             (Some(wait), Some(row)) => {
                 row.due_at = now.plus(wait);
                 row.attempts += 1;
+                row.held = false;
             }
         }
         Ok(())

@@ -84,6 +84,7 @@ pub async fn a_job_that_was_queued_anew_stays_due(store: &dyn Store) {
     for again in [None, Some(HOUR)] {
         let job = store.claim_context_jobs(100, HOUR).await.unwrap().remove(0);
         ada.evict(id, 2).await;
+        assert_eq!(due(store).await, [], "somebody is at it");
         store.end_context_job(job, again).await.unwrap();
         let job = due(store).await.remove(0);
         assert_eq!(facts(&job), (&ada.scope, id, 0));

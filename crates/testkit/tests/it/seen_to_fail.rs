@@ -200,7 +200,7 @@ mod faults {
         a_claim_that_has_run_out_is_claimed_again: ClaimsForAnHour,
         a_job_that_is_done_is_gone: EndsNoJob,
         a_job_that_failed_is_due_again: EndsEveryJob,
-        a_job_that_was_queued_anew_stays_due: EndsWhatOthersHave,
+        a_job_that_was_queued_anew_stays_due: ClaimsTwice,
         of_two_claims_the_later_counts: EndsWhatOthersHave,
         jobs_of_all_tenants_are_claimed_a_few_at_a_time: IgnoresMost,
         of_twenty_who_claim_a_job_one_gets_it: ClaimsTwice,
