@@ -96,8 +96,10 @@ pub fn build(
     let mut history = weigh(history);
     history.reverse();
     let state = &state.of_history(history.last().map(Weighed::position));
-    let lead =
-        if reached_root { split_lead(&mut history) } else { whole_lead(weigh(lead), &mut history) };
+    let lead = if reached_root { split_lead(&mut history) } else { weigh(lead) };
+    let repeated = history.iter().take_while(|item| lead.iter().any(|it| it.id() == item.id()));
+    let repeated = repeated.count();
+    history.drain(..repeated);
     let opening = weigh(opening);
     let pinned = each_once(weigh(pinned));
     // The same items may be in the window: then they are not sent twice, but their room is kept, so
@@ -167,24 +169,6 @@ fn split_lead(history: &mut Vec<Weighed>) -> Vec<Weighed> {
     let lead = history.iter().take(Loaded::MOST_LEAD).take_while(|item| item.is_operators());
     let lead = lead.count();
     history.drain(..lead).collect()
-}
-
-/// The lead of a history that was not read to its beginning: what was looked up, and what of it was
-/// read after all, which follows it or is some of it.
-fn whole_lead(mut lead: Vec<Weighed>, history: &mut Vec<Weighed>) -> Vec<Weighed> {
-    let repeated = history.iter().take_while(|item| lead.iter().any(|it| it.id() == item.id()));
-    let repeated = repeated.count();
-    history.drain(..repeated);
-    let mut last = lead.last().map(Weighed::position);
-    let follows = |item: &&Weighed| {
-        let follows = item.is_operators() && last.is_some_and(|last| last + 1 == item.position());
-        last = Some(item.position());
-        follows
-    };
-    let room = Loaded::MOST_LEAD.saturating_sub(lead.len());
-    let more = history.iter().take(room).take_while(follows).count();
-    lead.extend(history.drain(..more));
-    lead
 }
 
 fn each_once(mut items: Vec<Weighed>) -> Vec<Weighed> {

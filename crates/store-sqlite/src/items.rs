@@ -150,18 +150,18 @@ pub(crate) fn span(
     Ok(first_rows(within, conn, most)?)
 }
 
-/// The first items of the active branch that are the operator's words and before a position.
+/// The first items of the active branch that are the operator's words, up to a position.
 pub(crate) fn lead(
     conn: &mut SqliteConnection,
     tenant: &str,
     conversation: Key,
-    before: i64,
+    to: i64,
 ) -> Outcome<Vec<ItemRow>> {
     let first = items::table
         .filter(items::tenant.eq(tenant))
         .filter(items::conversation.eq(conversation))
         .filter(items::active)
-        .filter(items::position.lt(before))
+        .filter(items::position.le(to))
         .order(items::position)
         .select((items::role, ItemRow::as_select()));
     let mut lead = Vec::new();

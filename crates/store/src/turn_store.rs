@@ -66,9 +66,9 @@ pub struct History {
     pub items: Vec<StoredItem>,
     /// True when the last of `items` is the branch's first, or the branch is empty.
     pub reached_root: bool,
-    /// The first items of the active branch as long as they are messages of the system or a
-    /// developer, at most [`History::MOST_LEAD`] and only such as are before all of `items`, oldest
-    /// first. Empty when the head is not on the active branch.
+    /// When the root was not reached: the first items of the active branch as long as they are
+    /// messages of the system or a developer, at most [`History::MOST_LEAD`] and none after the head,
+    /// oldest first. Some may be among `items` too. Empty when the head is not on the active branch.
     pub lead: Vec<StoredItem>,
     /// What the context engine keeps; `None` when nothing has ever left the window.
     pub context: Option<KeptContext>,

@@ -103,8 +103,9 @@ fn told(rows: Vec<HistoryPart>) -> Result<History, StoreError> {
     // They come in this order, but SQL promises none.
     branch.sort_by_key(|told| std::cmp::Reverse(told.item.position));
     lead.sort_by_key(|told| told.item.position);
-    let oldest = branch.last().map_or(0, |told: &ToldRow| told.item.position);
-    lead.retain(|told| told.item.position < oldest);
+    let newest = branch.first().map_or(0, |told: &ToldRow| told.item.position);
+    let reached_root = branch.last().is_none_or(|told| told.item.parent.is_none());
+    lead.retain(|told| !reached_root && told.item.position <= newest);
     segments.sort_by_key(|segment: &SegmentRow| segment.first_position);
     Ok(History {
         head: Head {
@@ -114,7 +115,7 @@ fn told(rows: Vec<HistoryPart>) -> Result<History, StoreError> {
             running: head.running,
             active: branch.first().is_none_or(|told| told.active),
         },
-        reached_root: branch.last().is_none_or(|told| told.item.parent.is_none()),
+        reached_root,
         items: stored(branch)?,
         lead: stored(lead)?,
         context: first.context.0.map(|context| kept(context, first.summary)).transpose()?,

@@ -41,9 +41,9 @@ pub(crate) fn history(
     };
     head.active = rows.first().is_none_or(|row| row.active);
     let reached_root = rows.last().is_none_or(|row| row.parent.is_none());
-    let lead = match rows.last() {
-        Some(oldest) if head.active && !reached_root => {
-            items::lead(conn, tenant, conversation, oldest.position)?
+    let lead = match rows.first() {
+        Some(newest) if head.active && !reached_root => {
+            items::lead(conn, tenant, conversation, newest.position)?
         }
         _ => Vec::new(),
     };

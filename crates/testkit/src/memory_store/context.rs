@@ -172,16 +172,16 @@ impl Tenant {
         self.edit_context(conversation, fork + 1..=i64::MAX, now);
     }
 
-    /// The first items of the active branch that are the operator's words and before a position.
+    /// The first items of the active branch that are the operator's words, up to a position.
     pub(super) fn lead(
         &self,
         id: ConversationId,
         home: &ConversationRow,
-        before: i64,
+        to: i64,
     ) -> Vec<StoredItem> {
         let leads = |row: &&&ItemRow| {
             let role = row.stored.item.content.role();
-            matches!(role, Some(Role::System | Role::Developer)) && row.stored.position < before
+            matches!(role, Some(Role::System | Role::Developer)) && row.stored.position <= to
         };
         let active = self.active(id, home);
         let lead = active.iter().rev().take_while(leads).take(History::MOST_LEAD);

@@ -44,13 +44,13 @@ impl TurnStore for MemoryStore {
                 break;
             }
         }
-        let oldest = items.last().map(|stored: &StoredItem| stored.position);
-        let oldest = oldest.filter(|_| head.active && next.is_some());
+        let newest = items.first().map(|stored: &StoredItem| stored.position);
+        let newest = newest.filter(|_| head.active && next.is_some());
         let on_line = end.filter(|_| head.active);
         let context = home.context.as_ref();
         let searched = context.filter(|_| reach.segments);
         Ok(History {
-            lead: oldest.map_or(Vec::new(), |it| tenant.lead(head.conversation, home, it)),
+            lead: newest.map_or(Vec::new(), |it| tenant.lead(head.conversation, home, it)),
             context: context.map(|context| context.kept(on_line)),
             segments: searched.map_or(Vec::new(), |context| context.segments_before(on_line)),
             reached_root: next.is_none(),

@@ -174,9 +174,7 @@ impl Store {
         }
         loaded.reached_root = loaded.history.len() == self.items.len();
         if !loaded.reached_root {
-            // Only what is before all that was read, as the store's port says.
-            let oldest = loaded.history.last().map_or(i64::MAX, |stored| stored.position);
-            loaded.lead = self.lead().into_iter().filter(|it| it.position < oldest).collect();
+            loaded.lead = self.lead();
         }
         loaded
     }
