@@ -4,11 +4,14 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use loquat_context::{ContextError, TokenCounter, seal};
 use loquat_domain::{ConversationId, Item, ItemContent, ResponseId, Role, Scope, Timestamp, Usage};
-use loquat_store::{HistoryStart, Reach};
+use loquat_store::Reach;
 
 use crate::{
-    ChatError, ChatService, Material, Missing, Model, ModelSummariser, Summariser as _,
-    SummaryError, service::Inner, summary::at_once,
+    ChatError, ChatService, Material, Model, ModelSummariser, Summariser as _, SummaryError,
+    Target,
+    prompt::{history_start, missing, running},
+    service::Inner,
+    summary::at_once,
 };
 
 /// The longest conversation that is summarised at once, in tokens. What models take is less.
@@ -40,6 +43,16 @@ pub enum CompactHistory {
     Response(ResponseId),
     /// The active branch of a conversation.
     Conversation(ConversationId),
+}
+
+impl From<CompactHistory> for Target {
+    fn from(history: CompactHistory) -> Self {
+        match history {
+            CompactHistory::Nothing => Self::Nothing,
+            CompactHistory::Response(id) => Self::Response(id),
+            CompactHistory::Conversation(id) => Self::Conversation(id),
+        }
+    }
 }
 
 /// A conversation in short: to be sent in its place. It is stored nowhere.
@@ -111,20 +124,12 @@ impl Inner {
         scope: &Scope,
         history: CompactHistory,
     ) -> Result<Vec<ItemContent>, ChatError> {
-        let (start, missing) = match history {
-            CompactHistory::Nothing => return Ok(Vec::new()),
-            CompactHistory::Response(id) => (HistoryStart::Response(id), Missing::PreviousResponse),
-            CompactHistory::Conversation(id) => {
-                (HistoryStart::Conversation(id), Missing::Conversation)
-            }
-        };
+        let target = Target::from(history);
+        let Some(start) = history_start(target) else { return Ok(Vec::new()) };
         let read = self.ports.turns.history(scope, start, Reach::tokens(LONGEST.into())).await;
-        let read = read.map_err(Self::not_found(missing))?;
+        let read = read.map_err(Self::not_found(missing(target)))?;
         if read.head.running {
-            return Err(match history {
-                CompactHistory::Response(_) => ChatError::PreviousRunning,
-                _ => ChatError::Locked,
-            });
+            return Err(running(target));
         }
         if !read.reached_root {
             let tokens = read.items.iter().map(|stored| stored.item.tokens);
@@ -176,8 +181,7 @@ struct Parts {
 /// Parts the items so that no call is cut from its output, and none that waits for its output is
 /// summarised.
 fn parts(mut items: Vec<ItemContent>, counter: &dyn TokenCounter) -> Parts {
-    let is_operators = |it: &ItemContent| matches!(it.role(), Some(Role::System | Role::Developer));
-    let lead = items.iter().take_while(|it| is_operators(it)).count();
+    let lead = items.iter().take_while(|it| it.is_operators()).count();
     let mut middle = items.split_off(lead);
     let newest = middle.split_off(newest(&middle, counter));
     Parts { lead: items, middle, newest }

@@ -4,7 +4,7 @@ use loquat_context::{
     KnownSummary, Loaded, ModelWindow, Need, NewTurn, Policy, Prompt, State, TokenCounter, build,
     plan, search,
 };
-use loquat_domain::{ConversationId, ItemContent, ItemId, Part, RawJson, Role, Scope};
+use loquat_domain::{ConversationId, ItemContent, ItemId, RawJson, Scope};
 use loquat_store::{ContextChange, Head, History, HistoryStart, Reach, Segment};
 
 use crate::{ChatError, Missing, Model, Target, TurnRequest, service::Inner};
@@ -70,13 +70,9 @@ impl Inner {
             reserved_output: question.reserved_output(),
             exact: counter.is_exact(),
         };
-        let turn = NewTurn {
-            instructions: counter.instructions(&request.settings),
-            tools: counter.tools(&request.settings),
-            input: input_tokens,
-            message: newest_message(&request.input),
-        };
-        plan(&Policy { summary, ..policy }, window, turn, request.settings.truncation)
+        let settings = &request.settings;
+        let turn = NewTurn::of(settings, &request.input, input_tokens, counter);
+        plan(&Policy { summary, ..policy }, window, turn, settings.truncation)
             .map_err(ChatError::Context)
     }
 
@@ -231,21 +227,15 @@ fn state_of(history: &History) -> State {
     if history.head.active { state } else { state.without_window() }
 }
 
-/// What a person said last among the new items.
-fn newest_message(input: &[ItemContent]) -> Option<String> {
-    input.iter().rev().find_map(|content| match content {
-        ItemContent::Message(message) if message.role == Role::User => {
-            let texts = message.parts.iter().filter_map(|part| match part {
-                Part::Text(text) => Some(text.as_str()),
-                Part::Refusal(_) | Part::Image { .. } => None,
-            });
-            Some(texts.collect::<Vec<_>>().join("\n"))
-        }
-        _ => None,
-    })
+/// The target is in the way: a turn runs there.
+pub(crate) const fn running(target: Target) -> ChatError {
+    match target {
+        Target::Response(_) => ChatError::PreviousRunning,
+        _ => ChatError::Locked,
+    }
 }
 
-const fn history_start(target: Target) -> Option<HistoryStart> {
+pub(crate) const fn history_start(target: Target) -> Option<HistoryStart> {
     match target {
         Target::Nothing | Target::NewConversation => None,
         Target::Conversation(id) => Some(HistoryStart::Conversation(id)),

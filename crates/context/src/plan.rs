@@ -1,8 +1,8 @@
 //! What has to be loaded.
 
-use loquat_domain::{ItemContent, Role, StoredItem, Truncation};
+use loquat_domain::{ItemContent, Role, Settings, StoredItem, Truncation};
 
-use crate::{Gate, Policy, Query, Recall, State, Window};
+use crate::{Gate, Policy, Query, Recall, State, TokenCounter, Window, recall::message_text};
 
 /// Tokens that a reply costs beside its text: OpenAI's rule of thumb for its chat models.
 const TOKENS_PER_REPLY: u32 = 3;
@@ -61,6 +61,27 @@ pub struct NewTurn {
 }
 
 impl NewTurn {
+    /// Of the caller's new items, which have so many tokens, and of how they shall be answered.
+    pub fn of(
+        settings: &Settings,
+        input: &[ItemContent],
+        input_tokens: u32,
+        counter: &dyn TokenCounter,
+    ) -> Self {
+        let message = input.iter().rev().find_map(|content| match content {
+            ItemContent::Message(message) if message.role == Role::User => {
+                Some(message_text(message))
+            }
+            _ => None,
+        });
+        Self {
+            instructions: counter.instructions(settings),
+            tools: counter.tools(settings),
+            input: input_tokens,
+            message,
+        }
+    }
+
     pub(crate) fn tokens(&self) -> u32 {
         self.instructions.saturating_add(self.tools).saturating_add(self.input)
     }
@@ -281,6 +302,17 @@ mod tests {
         assert!(query(&policy, "Hello!").is_none());
         assert!(query(&policy, "How are you?").is_none());
         assert!(query(&policy, "The restaurant closes the kitchen at nine.").is_none());
+    }
+
+    #[test]
+    fn what_is_asked_is_what_a_person_said_last() {
+        let said = |role, text| ItemContent::Message(loquat_domain::Message::text(role, text));
+        let message = |input: &[ItemContent]| {
+            NewTurn::of(&Settings::default(), input, 0, &crate::Estimate).message
+        };
+        let input = [said(Role::User, "one"), said(Role::User, "two"), said(Role::Assistant, "no")];
+        assert_eq!(message(&input).as_deref(), Some("two"));
+        assert_eq!(message(&input[2..]), None);
     }
 
     #[test]

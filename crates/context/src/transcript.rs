@@ -1,8 +1,7 @@
 //! A conversation in memory.
 
 use loquat_domain::{
-    Item, ItemContent, ItemId, ItemStatus, Message, Role, Settings, StoredItem, Timestamp,
-    Truncation,
+    Item, ItemContent, ItemId, ItemStatus, Message, Settings, StoredItem, Timestamp, Truncation,
 };
 use uuid::Uuid;
 
@@ -111,14 +110,9 @@ impl<C: TokenCounter> Transcript<C> {
     ///
     /// [`ContextError`], when it cannot be made.
     pub fn prompt_by(&self, policy: &Policy, message: Message) -> Result<Prompt, ContextError> {
-        let text = message_text(&message);
         let input = vec![ItemContent::Message(message)];
-        let turn = NewTurn {
-            instructions: self.counter.instructions(&Settings::default()),
-            tools: 0,
-            input: input.iter().map(|it| self.counter.item(it)).fold(0, u32::saturating_add),
-            message: Some(text),
-        };
+        let tokens = self.counter.items(&input);
+        let turn = NewTurn::of(&Settings::default(), &input, tokens, &self.counter);
         let need = plan(policy, self.model.clone(), turn, Truncation::Auto)?;
         let mut loaded = Loaded { reached_root: true, ..Loaded::default() };
         let mut tokens = 0_u64;
@@ -132,7 +126,7 @@ impl<C: TokenCounter> Transcript<C> {
         }
         if !loaded.reached_root {
             let lead = self.items.iter().take(Loaded::MOST_LEAD);
-            let lead = lead.take_while(|stored| is_operators(&stored.item.content));
+            let lead = lead.take_while(|stored| stored.item.content.is_operators());
             loaded.lead = lead.cloned().collect();
         }
         let opens = |stored: &&StoredItem| self.state.opening.contains(&stored.item.id);
@@ -156,10 +150,6 @@ impl<C: TokenCounter> Transcript<C> {
         loaded.found = search.hits.iter().filter_map(|hit| at(hit.position)).cloned().collect();
         loaded.hits = search.hits;
     }
-}
-
-fn is_operators(content: &ItemContent) -> bool {
-    matches!(content.role(), Some(Role::System | Role::Developer))
 }
 
 /// Who said something, and whether it begins a session.

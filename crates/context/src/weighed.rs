@@ -1,6 +1,6 @@
 //! Items with what they cost.
 
-use loquat_domain::{ItemContent, ItemId, Role, StoredItem};
+use loquat_domain::{ItemContent, ItemId, StoredItem};
 
 use crate::TokenCounter;
 
@@ -39,7 +39,7 @@ impl Weighed {
 
     /// True for the operator's messages.
     pub(crate) const fn is_operators(&self) -> bool {
-        matches!(self.content().role(), Some(Role::System | Role::Developer))
+        self.content().is_operators()
     }
 }
 

@@ -203,6 +203,11 @@ impl ItemContent {
         }
     }
 
+    /// True for a message of the operator of the model.
+    pub const fn is_operators(&self) -> bool {
+        matches!(self.role(), Some(Role::System | Role::Developer))
+    }
+
     /// Every piece of text in it, in order: what is counted, checked and searched.
     pub fn texts(&self) -> Vec<&str> {
         match self {

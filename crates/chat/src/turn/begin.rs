@@ -13,7 +13,7 @@ use crate::{
     ChatError, Target, TurnRequest,
     ending::at_first,
     live::Trace,
-    prompt::{Asked, Question, missing},
+    prompt::{Asked, Question, missing, running},
     service::Inner,
 };
 
@@ -57,10 +57,7 @@ impl Run {
             let asked = self.inner.ask(question, &need).await?;
             if asked.head.is_some_and(|head| head.running) {
                 // Seen before the provider is called in vain; the commit would refuse it too.
-                return Err(match request.target {
-                    Target::Response(_) => ChatError::PreviousRunning,
-                    _ => ChatError::Locked,
-                });
+                return Err(running(request.target));
             }
             match self.commit(question, asked, &input).await {
                 Err(ChatError::Store(StoreError::Conflict)) if attempt < ATTEMPTS => attempt += 1,

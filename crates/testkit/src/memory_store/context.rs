@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use async_trait::async_trait;
-use loquat_domain::{ConversationId, ItemId, RawJson, Role, Scope, StoredItem, Timestamp};
+use loquat_domain::{ConversationId, ItemId, RawJson, Scope, StoredItem, Timestamp};
 use loquat_store::{
     Backlog, ContextChange, ContextJob, ContextStore, ContextUpdate, History, KeptContext, Segment,
     StoreError, Summary,
@@ -179,10 +179,8 @@ impl Tenant {
         home: &ConversationRow,
         to: i64,
     ) -> Vec<StoredItem> {
-        let leads = |row: &&&ItemRow| {
-            let role = row.stored.item.content.role();
-            matches!(role, Some(Role::System | Role::Developer)) && row.stored.position <= to
-        };
+        let leads =
+            |row: &&&ItemRow| row.stored.item.content.is_operators() && row.stored.position <= to;
         let active = self.active(id, home);
         let lead = active.iter().rev().take_while(leads).take(History::MOST_LEAD);
         lead.map(|row| row.stored.clone()).collect()
