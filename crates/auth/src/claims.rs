@@ -1,6 +1,6 @@
 //! A token's claims, read only after its signature held.
 
-use loquat_domain::{Scope, TenantId, Timestamp, UserId};
+use loquat_domain::{Scope, TenantId, Timestamp, TokenId, UserId};
 
 use crate::{InvalidReason, Permissions, Principal, TokenRules, object::Object};
 
@@ -19,7 +19,12 @@ pub(crate) fn principal(
     if !rules.audiences.iter().any(|it| audiences.contains(&it.as_str())) {
         return Err(InvalidReason::Audience);
     }
-    Ok(Principal { scope: scope(claims, rules)?, permissions: permissions(claims)?, expires_at })
+    Ok(Principal {
+        scope: scope(claims, rules)?,
+        permissions: permissions(claims)?,
+        token_id: token_id(claims)?,
+        expires_at,
+    })
 }
 
 /// Checks the times against one reading of the clock and returns the expiry.
@@ -62,6 +67,14 @@ fn scope(claims: &Object, rules: &TokenRules) -> Result<Scope, InvalidReason> {
         tenant: TenantId::new(tenant).map_err(|_| TENANT)?,
         user: UserId::new(user).map_err(|_| USER)?,
     })
+}
+
+/// What names the token itself. One that names it in a way that no list could hold is refused: it
+/// could never be called back.
+fn token_id(claims: &Object) -> Result<Option<TokenId>, InvalidReason> {
+    const TOKEN_ID: InvalidReason = InvalidReason::Claim("token id");
+    let id = claims.text("jti").map_err(|_| TOKEN_ID)?;
+    id.map(TokenId::new).transpose().map_err(|_| TOKEN_ID)
 }
 
 /// What `scope` (RFC 8693 §4.2) and `scp` (what Azure and Okta write instead) grant together: each

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jsonwebtoken::{EncodingKey, Header};
-use loquat_domain::{Scope, Timestamp};
+use loquat_domain::{Scope, Timestamp, TokenId};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -22,8 +22,8 @@ pub struct TokenRequest {
     pub permissions: Permissions,
     /// How long it is valid, from now; fractions of a second are dropped.
     pub lifetime: Duration,
-    /// A name for the token itself (`jti`), for whoever keeps a list of tokens.
-    pub id: Option<String>,
+    /// A name for the token itself (`jti`), by which it can be called back.
+    pub id: Option<TokenId>,
 }
 
 /// A token that cannot be made.
@@ -88,7 +88,8 @@ impl TokenMinter {
         self
     }
 
-    /// Makes a token. Whoever has it is its user until it expires; it cannot be called back.
+    /// Makes a token. Whoever has it is its user until it expires or, if it has an id, is
+    /// called back.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! The port.
 
 use async_trait::async_trait;
-use loquat_domain::{Scope, Timestamp};
+use loquat_domain::{Scope, Timestamp, TokenId};
 
 use crate::{AuthError, Permissions};
 
@@ -12,6 +12,8 @@ pub struct Principal {
     pub scope: Scope,
     /// What the token may do; empty when it names no scopes.
     pub permissions: Permissions,
+    /// The token's own name, by which it can be called back; none when its issuer gave it none.
+    pub token_id: Option<TokenId>,
     /// When the token ends, as it says itself. A verifier grants some leeway, so this may lie a
     /// few seconds back. Whoever keeps a principal drops it at this moment.
     pub expires_at: Timestamp,

@@ -32,7 +32,7 @@ pub use response::{
     Failure, FailureCode, IncompleteReason, ReasoningEffort, Response, Sampling, Settings, Status,
     TextFormat, Tool, ToolChoice, Truncation,
 };
-pub use scope::{NameError, Scope, TenantId, UserId};
+pub use scope::{NameError, Scope, TenantId, TokenId, UserId};
 pub use text::{RawJson, TextError, check_text};
 pub use time::Timestamp;
 pub use usage::Usage;

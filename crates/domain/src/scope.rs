@@ -5,9 +5,9 @@ use std::{fmt, sync::Arc};
 /// Longest tenant or user name, in bytes. OpenID Connect Core 1.0 §2 gives `sub` 255 characters.
 const MAX_NAME_BYTES: usize = 255;
 
-/// The text cannot name a tenant or a user.
+/// The text cannot name a tenant, a user or a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a tenant or user is named by 1 to 255 printable ASCII characters without spaces")]
+#[error("a tenant, user or token is named by 1 to 255 printable ASCII characters without spaces")]
 pub struct NameError;
 
 macro_rules! names {
@@ -52,6 +52,8 @@ names! {
     TenantId;
     /// A person or program within a tenant; owner of conversations.
     UserId;
+    /// A token, as its issuer names it (`jti`, RFC 7519 §4.1.7), so that it can be called back.
+    TokenId;
 }
 
 /// On whose behalf a call is made: the first argument of every store method.

@@ -66,7 +66,7 @@ fn a_token_that_no_server_would_believe_is_not_made() {
     );
     refused(
         &home.run(&["token", "--tenant", "a b", "--user", "ada"]),
-        "--tenant: a tenant or user is named by 1 to 255 printable ASCII characters without spaces",
+        "--tenant: a tenant, user or token is named by 1 to 255 printable ASCII characters without spaces",
     );
     refused(
         &home.run(&[&ADA[..], &["--scope", "a b"]].concat()),

@@ -26,6 +26,7 @@ async fn a_claim_of_the_wrong_type_is_refused_and_never_taken_for_absent() {
         ("aud",    "audience",   AUDIENCE,     0,          [NO,    NO,  NO,  NO,    OK,  OK,   NO]),
         ("sub",    "subject",    "ada",        42,         [NO,    NO,  NO,  NO,    OK,  NO,   NO]),
         ("tenant", "tenant",     "acme",       42,         [NO,    NO,  NO,  NO,    OK,  NO,   NO]),
+        ("jti",    "token id",   "t-1",        42,         [OK,    NO,  NO,  NO,    OK,  NO,   NO]),
         ("scope",  "scope",      "read",       42,         [OK,    NO,  NO,  NO,    OK,  OK,   NO]),
         ("scp",    "scope",      "read",       42,         [OK,    NO,  NO,  NO,    OK,  OK,   NO]),
     ];
@@ -107,7 +108,7 @@ async fn a_name_that_the_domain_does_not_allow_is_refused() {
     let names =
         ["", " ", "a b", "a\0", "\0", "a\n", "\u{7f}", "ä", "а", "\u{202e}ada", "\u{1f916}", &long];
     for name in names {
-        for (claim, purpose) in [("sub", "subject"), ("tenant", "tenant")] {
+        for (claim, purpose) in [("sub", "subject"), ("tenant", "tenant"), ("jti", "token id")] {
             let row = format!("{claim}: {name:?}");
             let token = token(claim, json!(name));
             refused(&hs256_verifier(), &token, InvalidReason::Claim(purpose), &row).await;
@@ -140,6 +141,15 @@ async fn tenant_and_user_come_from_the_configured_claims() {
         let token = with_claims(&without);
         refused(&verifier, &token, InvalidReason::Claim(purpose), claim).await;
     }
+}
+
+#[tokio::test]
+async fn a_token_is_known_by_the_name_that_its_issuer_gave_it() {
+    let verifier = hs256_verifier();
+    let named = believed(&verifier, &token("jti", json!("onrtac:6f2d/7+=")), "named").await;
+    assert_eq!(named.token_id.unwrap().as_str(), "onrtac:6f2d/7+=");
+    let nameless = believed(&verifier, &with_claims(&crate::forge::good_claims()), "none").await;
+    assert_eq!(nameless.token_id, None);
 }
 
 #[tokio::test]

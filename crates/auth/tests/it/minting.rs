@@ -7,7 +7,7 @@ use loquat_auth::{
     Algorithm, JwtVerifier, KeyError, MintError, Permissions, SigningSecret, TokenMinter,
     TokenRequest, TokenRules,
 };
-use loquat_domain::{Scope, TenantId, UserId};
+use loquat_domain::{Scope, TenantId, TokenId, UserId};
 use serde_json::{Value, json};
 
 use crate::forge::{AUDIENCE, ISSUER, NOW, at, believed, key, rules, secret, verifier};
@@ -129,7 +129,7 @@ fn request() -> TokenRequest {
         scope: Scope { tenant: TenantId::new("acme").unwrap(), user: UserId::new("ada").unwrap() },
         permissions: Permissions::new(["write", "read"]).unwrap(),
         lifetime: Duration::from_hours(1),
-        id: Some("t-1".to_owned()),
+        id: Some(TokenId::new("t-1").unwrap()),
     }
 }
 

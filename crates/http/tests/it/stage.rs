@@ -66,7 +66,8 @@ impl TokenVerifier for Believer {
 fn believe(token: &str) -> Result<Principal, AuthError> {
     let scope = scope(token).ok_or(AuthError::Invalid(InvalidReason::Signature))?;
     let permissions = Permissions::default();
-    Ok(Principal { scope, permissions, expires_at: Timestamp::from_micros(i64::MAX) })
+    let expires_at = Timestamp::from_micros(i64::MAX);
+    Ok(Principal { scope, permissions, token_id: None, expires_at })
 }
 
 struct StandingClock(FakeClock);
