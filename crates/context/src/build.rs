@@ -64,13 +64,22 @@ pub struct Prompt {
     /// What was said, in order of stability: what begins the conversation and what is pinned, the
     /// summary, the window, the new items.
     pub input: Vec<ItemContent>,
-    /// How many of them are repeated by later prompts until the next eviction, as long as pins and
-    /// summary stay the same and no output arrives for a call that was passed over.
-    pub stable_items: usize,
+    /// After how many items a part of it ends that later prompts repeat, ascending: what begins the
+    /// conversation, is pinned and summarised; then the window. The last is repeated until the next
+    /// eviction, as long as pins and summary stay the same and no output arrives for a call that was
+    /// passed over. Empty when nothing came before.
+    pub cache_ends: Vec<usize>,
     /// What was kept and dropped.
     pub receipt: Receipt,
     /// The conversation's state after this turn, when it is another one: something was evicted.
     pub change: Option<State>,
+}
+
+impl Prompt {
+    /// How many items later prompts repeat until the next eviction.
+    pub fn stable_items(&self) -> usize {
+        self.cache_ends.last().copied().unwrap_or_default()
+    }
 }
 
 /// Makes the prompt of what was loaded.

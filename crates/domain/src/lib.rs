@@ -1,10 +1,11 @@
 //! The words that every layer of Loquat shares: who is asking ([`Scope`]), what is kept
 //! ([`Conversation`], [`Item`], [`Response`]), what happens while a model answers ([`Event`]) and
-//! how it is paged and counted ([`PageRequest`], [`Usage`]).
+//! how it is paged and counted ([`PageRequest`], [`Usage`], [`Charge`]).
 //!
 //! **Invariant**: no I/O, no clock, no random number, no wire or table format. A value that exists
 //! is valid: limits live in constructors. Whoever needs JSON or SQL writes it at its own edge.
 
+mod charge;
 mod conversation;
 mod counter;
 mod event;
@@ -18,6 +19,7 @@ mod text;
 mod time;
 mod usage;
 
+pub use charge::{Charge, Micros, Price, Purpose, TokenParts};
 pub use conversation::{Branch, Conversation, Metadata, MetadataError, Title, TitleError};
 pub use counter::{CounterId, CounterIdError};
 pub use event::{Ended, Event, EventKind, ItemStart, StreamKind};
@@ -29,7 +31,7 @@ pub use item::{
 };
 pub use page::{Order, Page, PageLimit, PageLimitError, PageRequest};
 pub use response::{
-    Failure, FailureCode, IncompleteReason, ReasoningEffort, Response, Sampling, Settings, Status,
+    CancelReason, Failure, FailureCode, IncompleteReason, ReasoningEffort, Response, Sampling, Settings, Status,
     TextFormat, Tool, ToolChoice, Truncation,
 };
 pub use scope::{NameError, Scope, TenantId, TokenId, UserId};

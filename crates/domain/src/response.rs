@@ -47,8 +47,8 @@ pub enum Status {
     Incomplete(IncompleteReason),
     /// The provider or we failed; what came is stored.
     Failed(Failure),
-    /// The caller stopped it or went away; what came is stored.
-    Cancelled,
+    /// It was stopped; what came is stored.
+    Cancelled(CancelReason),
 }
 
 impl Status {
@@ -60,13 +60,35 @@ impl Status {
             Self::Completed => "completed",
             Self::Incomplete(_) => "incomplete",
             Self::Failed(_) => "failed",
-            Self::Cancelled => "cancelled",
+            Self::Cancelled(_) => "cancelled",
         }
     }
 
     /// True once nothing more will come.
     pub const fn is_terminal(&self) -> bool {
         !matches!(self, Self::Queued | Self::InProgress)
+    }
+}
+
+/// Why an answer was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CancelReason {
+    /// Its owner stopped it, went away, or deleted it.
+    ByOwner,
+    /// Its owner's access was revoked.
+    AccessRevoked,
+}
+
+impl CancelReason {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::ByOwner, Self::AccessRevoked];
+
+    /// The reason on the wire and in a column.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ByOwner => "by_owner",
+            Self::AccessRevoked => "access_revoked",
+        }
     }
 }
 

@@ -94,14 +94,11 @@ mod tests {
     use loquat_domain::{Message, Settings};
 
     fn request(text: &str, max_output_tokens: Option<u32>) -> ChatRequest {
-        ChatRequest {
-            model: "echo".to_owned(),
-            settings: Settings { max_output_tokens, ..Settings::default() },
-            input: vec![
-                ItemContent::Message(Message::text(Role::User, text)),
-                ItemContent::Message(Message::text(Role::Assistant, "not this")),
-            ],
-        }
+        let input = vec![
+            ItemContent::Message(Message::text(Role::User, text)),
+            ItemContent::Message(Message::text(Role::Assistant, "not this")),
+        ];
+        ChatRequest::new("echo", Settings { max_output_tokens, ..Settings::default() }, input)
     }
 
     async fn events(echo: EchoProvider, request: ChatRequest) -> Vec<ProviderEvent> {

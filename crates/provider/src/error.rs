@@ -53,6 +53,23 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
+    /// The failure's name for programs, receipts and logs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unavailable(_) => "unavailable",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::FirstTokenTimeout => "first_token_timeout",
+            Self::IdleTimeout => "idle_timeout",
+            Self::Authentication => "authentication",
+            Self::Rejected { .. } => "rejected",
+            Self::ContextLengthExceeded => "context_length_exceeded",
+            Self::Protocol(_) => "protocol",
+            Self::Failed => "failed",
+            Self::Disconnected(_) => "disconnected",
+        }
+    }
+
     /// True when the same request may succeed a moment later, as long as no content has come.
     pub const fn may_be_retried(&self) -> bool {
         matches!(

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use loquat_domain::Usage;
 
-use crate::{ChatRequest, ProviderError};
+use crate::{ChatRequest, Choice, ProviderError};
 
 /// A model's answer as it is produced.
 ///
@@ -22,6 +22,13 @@ pub enum ProviderEvent {
     Refusal(String),
     /// A piece of the model's thoughts; never empty.
     Reasoning(String),
+    /// A piece of the provider's summary of the thoughts; never empty. An answer's thoughts are told
+    /// either as they are or in short.
+    ReasoningSummary(String),
+    /// The provider's sealed form of the thoughts that were just told, whole, to be sent back as it
+    /// came; also of thoughts of which nothing was told. It ends them: what is told of thoughts
+    /// afterwards are others.
+    ReasoningSealed(String),
     /// The model begins to ask for a function.
     ToolCallStarted {
         /// Tells the calls of one answer apart.
@@ -72,4 +79,10 @@ pub trait ChatProvider: Send + Sync + 'static {
     ///
     /// [`ProviderError`] when the request was not accepted; nothing of the answer exists then.
     async fn start(&self, request: ChatRequest) -> Result<AnswerStream, ProviderError>;
+
+    /// Whom [`start`](Self::start) would ask at this moment, without asking; `None` for a provider
+    /// that answers itself.
+    fn choose(&self, _request: &ChatRequest) -> Option<Choice> {
+        None
+    }
 }

@@ -119,6 +119,7 @@ impl Parts<'_> {
             out.sections.push(Section { kind: SectionKind::Summary, tokens, items: 1 });
             out.input.push(message);
         }
+        let before_window = out.input.len();
         let newest_turn = self.groups.turns.last().copied().filter(|turn| *turn >= self.start.at);
         let mut sent = self.opened;
         let mut newest = 0_u32;
@@ -131,13 +132,15 @@ impl Parts<'_> {
             }
         }
         out.push(SectionKind::Window, sent);
-        let stable_items = out.input.len();
+        let mut cache_ends = vec![before_window, out.input.len()];
+        cache_ends.retain(|end| *end > 0);
+        cache_ends.dedup();
         let stable_prefix_tokens = out.tokens();
         // What the provider has seen before: all but the newest turn, or only what never changes.
-        let expected_hit_tokens = match (stable_items, &self.change) {
-            (0, _) => 0,
-            (_, Some(_)) => unchanging,
-            (_, None) => stable_prefix_tokens - newest,
+        let expected_hit_tokens = match &self.change {
+            _ if cache_ends.is_empty() => 0,
+            Some(_) => unchanging,
+            None => stable_prefix_tokens - newest,
         };
         let prefix_hash = fingerprint(&out.input);
 
@@ -178,7 +181,7 @@ impl Parts<'_> {
         };
         let mut prompt = out.input;
         prompt.extend(input.into_iter().map(opened));
-        Prompt { input: prompt, stable_items, receipt, change: self.change }
+        Prompt { input: prompt, cache_ends, receipt, change: self.change }
     }
 
     /// The pinned items that are not sent as something else already, and can be sent.

@@ -149,8 +149,8 @@ fn ten_thousand_empty_messages_are_cut_like_any_others() {
     let prompt = talk.say("Hello");
     assert_eq!(prompt.receipt.window.as_ref().unwrap().low, 200);
     // Four tokens each.
-    assert_eq!(prompt.stable_items, 50);
-    assert_eq!(talk.say("Hello").stable_items, 52);
+    assert_eq!(prompt.stable_items(), 50);
+    assert_eq!(talk.say("Hello").stable_items(), 52);
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn another_branch_begins_with_a_window_of_its_own() {
     assert_eq!(talk.store.state(), State::default());
     let prompt = talk.say("Hello");
     assert!(prompt.receipt.whole_history);
-    assert_eq!(prompt.stable_items, 4);
+    assert_eq!(prompt.stable_items(), 4);
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn when_the_task_of_a_long_turn_is_deleted_its_newest_steps_stay() {
     assert!(has(&prompt, &call("40")));
     let next = talk.turn(vec![output("41", "found")], vec![assistant("Done.")]);
     assert_eq!(next.change, None);
-    assert!(next.input.starts_with(&prompt.input[..prompt.stable_items]));
+    assert!(next.input.starts_with(&prompt.input[..prompt.stable_items()]));
 }
 
 #[test]
@@ -437,9 +437,9 @@ fn a_model_with_a_smaller_window_takes_less_and_one_with_a_larger_takes_more_aga
         talk.say(&words(60));
     }
     talk.model.context_window = 200;
-    let few = talk.say("Hello").stable_items;
+    let few = talk.say("Hello").stable_items();
     talk.model.context_window = 1_000;
-    let many = talk.say("Hello").stable_items;
+    let many = talk.say("Hello").stable_items();
     assert!(few < 8 && many == 10, "{few}, {many}");
 }
 

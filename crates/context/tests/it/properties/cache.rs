@@ -31,10 +31,10 @@ pub(crate) fn prefix_is_stable(taken: &Taken<'_>) -> Result<(), Broken> {
     if then.dropped.iter().any(|it| !dropped.contains(it.item.as_str()) && is_sent(&it.item)) {
         return Ok(());
     }
-    let prefix = &earlier.input[..earlier.stable_items];
+    let prefix = &earlier.input[..earlier.stable_items()];
     let differs = prefix.iter().zip(&view.prompt.input).position(|(then, now)| then != now);
     holds!(differs.is_none(), "item {differs:?} of the prefix has changed");
-    holds!(view.prompt.stable_items >= prefix.len(), "the prefix has become shorter");
+    holds!(view.prompt.stable_items() >= prefix.len(), "the prefix has become shorter");
     Ok(())
 }
 

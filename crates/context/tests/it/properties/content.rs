@@ -156,7 +156,7 @@ pub(crate) fn order_is_the_stores(taken: &Taken<'_>) -> Result<(), Broken> {
         lead.iter().chain(&pinned).map(|stored| &stored.item.content).collect();
     expected.extend(view.summary());
     expected.extend(opening.iter().chain(&window).map(|stored| &stored.item.content));
-    let stable = view.prompt.stable_items;
+    let stable = view.prompt.stable_items();
     holds!(expected.len() == stable, "{stable} items are said to be stable: {}", expected.len());
     for (at, content) in expected.into_iter().enumerate() {
         let sent = &view.prompt.input[at];
@@ -171,7 +171,7 @@ pub(crate) fn user_comes_first(taken: &Taken<'_>) -> Result<(), Broken> {
     let Some(view) = View::of(taken) else { return Ok(()) };
     let receipt = &view.prompt.receipt;
     let first = view.prompt.input.get(receipt.lead.len() + receipt.pinned.len());
-    let is_new = view.prompt.stable_items == receipt.lead.len() + receipt.pinned.len();
+    let is_new = view.prompt.stable_items() == receipt.lead.len() + receipt.pinned.len();
     if is_new || first.is_some_and(|content| content.role() == Some(Role::User)) {
         return Ok(());
     }

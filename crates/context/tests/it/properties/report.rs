@@ -52,7 +52,7 @@ fn sections_add_up(view: &View<'_>) -> Result<(), Broken> {
 
 /// What was put into the newest message.
 fn quotation(view: &View<'_>) -> Option<String> {
-    let new = &view.prompt.input[view.prompt.stable_items..];
+    let new = &view.prompt.input[view.prompt.stable_items()..];
     let texts = new.iter().flat_map(loquat_domain::ItemContent::texts);
     let texts: Vec<&str> = texts.collect();
     let given: Vec<&str> =

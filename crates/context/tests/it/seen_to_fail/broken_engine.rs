@@ -136,7 +136,7 @@ impl BrokenEngine {
         load: &dyn Fn(&Need) -> Loaded,
     ) -> Result<(), ContextError> {
         let beside = prompt.receipt.lead.len() + prompt.receipt.pinned.len();
-        let stable = prompt.stable_items;
+        let stable = prompt.stable_items();
         let is_output =
             |content: &ItemContent| matches!(content, ItemContent::FunctionCallOutput(_));
         match self.fault {
@@ -234,5 +234,7 @@ fn begin_later(prompt: &mut Prompt, ask: &Ask, load: &dyn Fn(&Need) -> Loaded) {
     window.from = Some(history[next].item.public_id());
     let at = prompt.receipt.lead.len() + prompt.receipt.pinned.len();
     prompt.input.remove(at);
-    prompt.stable_items -= 1;
+    if let Some(last) = prompt.cache_ends.last_mut() {
+        *last -= 1;
+    }
 }

@@ -1,0 +1,124 @@
+//! What happened on the way to an answer.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use loquat_domain::Usage;
+
+/// Whom a provider that asks others would ask, and why: for receipts and dry runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The models that would be asked, one after the other, by their configured names. Never empty.
+    pub models: Vec<String>,
+    /// The rule that matched; `None` when none did.
+    pub rule: Option<String>,
+    /// How hard the request seems, from 0 to 100; `None` when no rule asks.
+    pub complexity: Option<u8>,
+    /// Why, one short statement each. None repeats anything of the request.
+    pub why: Vec<String>,
+}
+
+/// One call of a model that was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The model's configured name.
+    pub model: String,
+    /// The provider's configured name.
+    pub provider: String,
+    /// The model's name at its provider.
+    pub upstream: String,
+    /// How it came out.
+    pub outcome: AttemptOutcome,
+}
+
+/// How a call came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// It was not made: the provider was known to be broken or busy, or time was up.
+    NotMade(&'static str),
+    /// It is under way, or was left.
+    Open,
+    /// It failed before the answer began, in this way: a name for programs.
+    Failed(&'static str),
+    /// It is whose answer is told.
+    Answers,
+}
+
+/// Where whoever asks others writes down whom, as it happens: what is written is there also when the
+/// call fails, and when it is dropped.
+///
+/// All clones are one trail.
+#[derive(Clone, Default)]
+pub struct Trail(Arc<Mutex<Written>>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Written {
+    choice: Option<Choice>,
+    attempts: Vec<Attempt>,
+    usage: Option<Usage>,
+}
+
+impl Trail {
+    /// Writes down what was chosen.
+    pub fn choose(&self, choice: Choice) {
+        self.written().choice = Some(choice);
+    }
+
+    /// Writes down that a model is asked, or why it is not. Returns the number to
+    /// [`end`](Self::end) it by.
+    pub fn attempt(&self, attempt: Attempt) -> usize {
+        let mut written = self.written();
+        written.attempts.push(attempt);
+        written.attempts.len() - 1
+    }
+
+    /// Writes down how an attempt came out.
+    pub fn end(&self, attempt: usize, outcome: AttemptOutcome) {
+        if let Some(attempt) = self.written().attempts.get_mut(attempt) {
+            attempt.outcome = outcome;
+        }
+    }
+
+    /// Writes down what is known to have been used before the answer's end: a provider that says it
+    /// at the beginning. The answer's own usage replaces it.
+    pub fn used(&self, usage: Usage) {
+        self.written().usage = Some(usage);
+    }
+
+    /// What was chosen, if somebody chose.
+    pub fn choice(&self) -> Option<Choice> {
+        self.written().choice.clone()
+    }
+
+    /// The attempts so far, in order.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        self.written().attempts.clone()
+    }
+
+    /// What is known to have been used so far.
+    pub fn usage(&self) -> Option<Usage> {
+        self.written().usage
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PartialEq for Trail {
+    /// Two trails are equal when they say the same.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || {
+            let mine = self.written().clone();
+            mine == *other.written()
+        }
+    }
+}
+
+impl fmt::Debug for Trail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.written().fmt(f)
+    }
+}
