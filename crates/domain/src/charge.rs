@@ -123,7 +123,8 @@ impl Price {
             output: self.output.max(self.reasoning),
             ..Self::default()
         };
-        let tokens = TokenParts { input: input_tokens, output: output_tokens, ..TokenParts::default() };
+        let tokens =
+            TokenParts { input: input_tokens, output: output_tokens, ..TokenParts::default() };
         dearest.of(tokens)
     }
 

@@ -12,6 +12,7 @@ mod event;
 mod id;
 mod idempotency;
 mod item;
+mod limit;
 mod page;
 mod response;
 mod scope;
@@ -29,10 +30,11 @@ pub use item::{
     Compaction, FunctionCall, FunctionCallOutput, ImageDetail, Item, ItemContent, ItemKind,
     ItemStatus, Message, Part, Phase, Reasoning, Role, StoredItem,
 };
+pub use limit::{Limit, LimitKey, Meter, Whom};
 pub use page::{Order, Page, PageLimit, PageLimitError, PageRequest};
 pub use response::{
-    CancelReason, Failure, FailureCode, IncompleteReason, ReasoningEffort, Response, Sampling, Settings, Status,
-    TextFormat, Tool, ToolChoice, Truncation,
+    CancelReason, Failure, FailureCode, IncompleteReason, ReasoningEffort, Response, Sampling,
+    Settings, Status, TextFormat, Tool, ToolChoice, Truncation,
 };
 pub use scope::{NameError, Scope, TenantId, TokenId, UserId};
 pub use text::{RawJson, TextError, check_text};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use loquat_domain::{
-    Conversation, ConversationId, Item, ItemId, RawJson, Response, ResponseId, Scope, StoredItem,
+    Charge, Conversation, ConversationId, Item, ItemId, RawJson, Response, ResponseId, Scope,
+    StoredItem,
 };
 
 use crate::{ContextChange, ContextUpdate, Earlier, KeptContext, Once, Segment, StoreError};
@@ -200,6 +201,11 @@ pub struct FinishTurn {
     pub only_if_stale: bool,
     /// What the context engine learned. Left out when the version is another by now.
     pub context_state: Option<ContextUpdate>,
+    /// Which models were chosen and asked, as JSON; `None` when there was nothing to choose.
+    pub route: Option<RawJson>,
+    /// What the calls of providers cost, added to the [`Ledger`](crate::Ledger) in the same step. When
+    /// the end is not stored, neither are they.
+    pub charges: Vec<Charge>,
 }
 
 /// A response as it is kept.
@@ -213,6 +219,8 @@ pub struct StoredResponse {
     pub output: Vec<Item>,
     /// What the context engine kept and dropped, as JSON.
     pub receipt: RawJson,
+    /// See [`FinishTurn::route`]; `None` while it is in progress.
+    pub route: Option<RawJson>,
 }
 
 /// A part of the events that a turn has emitted.
@@ -361,9 +369,10 @@ pub trait Upkeep: Send + Sync + 'static {
     /// None but [`StoreError::Unavailable`] and [`StoreError::Internal`].
     async fn stale_turns(&self, limit: u32) -> Result<Vec<StaleTurn>, StoreError>;
 
-    /// Forgets what is older than it was to be kept: events of turns that have ended, and keys, each
-    /// with its hidden response. The key of a turn that has not ended is kept until it has;
-    /// what somebody is at is left for another time. Up to about `limit` of either in one step; returns how many.
+    /// Forgets what is older than it was to be kept: events of turns that have ended, keys, each
+    /// with its hidden response, counts of periods that are over, and revocations. The key of a turn that has not ended is kept until it has;
+    /// what somebody is at is left for another time. Up to about `limit` of each in one step; returns how
+    /// many.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use loquat_domain::{Failure, FailureCode, IncompleteReason, Status};
+use loquat_domain::{CancelReason, Failure, FailureCode, IncompleteReason, Status};
 use serde::{Deserialize, Serialize};
 
 use super::{V1, read, write};
@@ -13,10 +13,12 @@ const CORRUPT: StoreError = StoreError::Corrupt { column: "status" };
 /// Writes what [`Status::as_str`] does not say; `None` when it says everything.
 pub fn encode_status_details(status: &Status) -> Option<String> {
     match status {
-        Status::Queued | Status::InProgress | Status::Completed | Status::Cancelled => None,
-        Status::Incomplete(reason) => {
-            Some(write(&IncompleteJson { v: V1, reason: reason.as_str().into() }))
-        }
+        Status::Queued
+        | Status::InProgress
+        | Status::Completed
+        | Status::Cancelled(CancelReason::ByOwner) => None,
+        Status::Cancelled(reason @ CancelReason::AccessRevoked) => Some(of_reason(reason.as_str())),
+        Status::Incomplete(reason) => Some(of_reason(reason.as_str())),
         Status::Failed(Failure { code, message }) => {
             Some(write(&FailureJson { v: V1, code: code.as_str().into(), message: message.into() }))
         }
@@ -33,9 +35,14 @@ pub fn decode_status(name: &str, details: Option<&str>) -> Result<Status, StoreE
         ("queued", None) => Ok(Status::Queued),
         ("in_progress", None) => Ok(Status::InProgress),
         ("completed", None) => Ok(Status::Completed),
-        ("cancelled", None) => Ok(Status::Cancelled),
+        ("cancelled", None) => Ok(Status::Cancelled(CancelReason::ByOwner)),
+        ("cancelled", Some(json)) => {
+            let form: ReasonJson<'_> = read("status", json)?;
+            let reason = CancelReason::ALL.into_iter().find(|it| it.as_str() == form.reason);
+            reason.map(Status::Cancelled).ok_or(CORRUPT)
+        }
         ("incomplete", Some(json)) => {
-            let form: IncompleteJson<'_> = read("status", json)?;
+            let form: ReasonJson<'_> = read("status", json)?;
             incomplete_reason(&form.reason).map(Status::Incomplete).ok_or(CORRUPT)
         }
         ("failed", Some(json)) => {
@@ -49,7 +56,7 @@ pub fn decode_status(name: &str, details: Option<&str>) -> Result<Status, StoreE
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct IncompleteJson<'a> {
+struct ReasonJson<'a> {
     v: V1,
     #[serde(borrow)]
     reason: Cow<'a, str>,
@@ -63,6 +70,10 @@ struct FailureJson<'a> {
     code: Cow<'a, str>,
     #[serde(borrow)]
     message: Cow<'a, str>,
+}
+
+fn of_reason(reason: &str) -> String {
+    write(&ReasonJson { v: V1, reason: reason.into() })
 }
 
 fn incomplete_reason(name: &str) -> Option<IncompleteReason> {
@@ -90,7 +101,12 @@ mod tests {
         pinned(&Status::Queued, "queued", None);
         pinned(&Status::InProgress, "in_progress", None);
         pinned(&Status::Completed, "completed", None);
-        pinned(&Status::Cancelled, "cancelled", None);
+        pinned(&Status::Cancelled(CancelReason::ByOwner), "cancelled", None);
+        pinned(
+            &Status::Cancelled(CancelReason::AccessRevoked),
+            "cancelled",
+            Some(r#"{"v":1,"reason":"access_revoked"}"#),
+        );
         pinned(
             &Status::Incomplete(IncompleteReason::ServerRestart),
             "incomplete",

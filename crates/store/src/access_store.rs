@@ -1,0 +1,117 @@
+//! Who may not, and who has decided what.
+
+use async_trait::async_trait;
+use loquat_domain::{Page, PageRequest, RawJson, Scope, TenantId, Timestamp, TokenId, UserId};
+use uuid::Uuid;
+
+use crate::StoreError;
+
+/// Whose access is revoked, within a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Revoked {
+    /// Everybody's.
+    Tenant,
+    /// A user's, with whatever token.
+    User(UserId),
+    /// That of whoever shows this token.
+    Token(TokenId),
+}
+
+/// A revoked access.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// Whose.
+    pub whose: Revoked,
+    /// When it may be forgotten, as a token's when the token would have expired; `None` for never.
+    pub until: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Timestamp,
+    /// By whom.
+    pub revoked_by: UserId,
+}
+
+/// All revoked accesses of all tenants, as they are to be obeyed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RevocationList {
+    /// Another one after each change.
+    pub version: i64,
+    /// Whose. Those that may be forgotten by now are not among them.
+    pub revoked: Vec<(TenantId, Revoked)>,
+}
+
+/// Something that an administrator has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its own id, a UUIDv7.
+    pub id: Uuid,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: UserId,
+    /// What was done, for instance `access.revoke`.
+    pub act: String,
+    /// To whom or what, as text.
+    pub subject: String,
+    /// More, as a JSON object.
+    pub details: RawJson,
+}
+
+/// Keeps whose access is revoked, and the audit log.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait AccessStore: Send + Sync + 'static {
+    /// Revokes an access of the scope's tenant, in place of an earlier revocation of the same, and
+    /// keeps the entry of the audit log.
+    ///
+    /// # Errors
+    ///
+    /// None but [`StoreError::Unavailable`] and [`StoreError::Internal`].
+    async fn revoke(
+        &self,
+        scope: &Scope,
+        revocation: Revocation,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// Gives a revoked access of the scope's tenant back, and keeps the entry of the audit log.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`] when it is not revoked; nothing is kept then.
+    async fn restore(
+        &self,
+        scope: &Scope,
+        whose: Revoked,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// The revoked accesses of the scope's tenant, ordered by whose; those that may be forgotten are
+    /// not among them.
+    ///
+    /// # Errors
+    ///
+    /// None but [`StoreError::Unavailable`], [`StoreError::Corrupt`] and [`StoreError::Internal`].
+    async fn revocations(&self, scope: &Scope) -> Result<Vec<Revocation>, StoreError>;
+
+    /// All revoked accesses of all tenants; `None` when the list's version is still `known`. For
+    /// enforcement only.
+    ///
+    /// # Errors
+    ///
+    /// None but [`StoreError::Unavailable`], [`StoreError::Corrupt`] and [`StoreError::Internal`].
+    async fn revocation_list(
+        &self,
+        known: Option<i64>,
+    ) -> Result<Option<RevocationList>, StoreError>;
+
+    /// A page of the audit log of the scope's tenant, ordered by id.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::CursorNotFound`] when `after` is no entry of it.
+    async fn audit(
+        &self,
+        scope: &Scope,
+        page: PageRequest<Uuid>,
+    ) -> Result<Page<AuditEntry>, StoreError>;
+}
