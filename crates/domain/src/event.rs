@@ -126,8 +126,10 @@ pub enum StreamKind {
     Text,
     /// A message's refusal.
     Refusal,
-    /// Thoughts.
+    /// Thoughts. They are one part of their item.
     Reasoning,
+    /// A summary of thoughts, one part of several. An item has either thoughts or summaries.
+    Summary,
     /// A function call's arguments.
     Arguments,
 }

@@ -22,9 +22,13 @@ pub enum ProviderEvent {
     Refusal(String),
     /// A piece of the model's thoughts; never empty.
     Reasoning(String),
-    /// A piece of the provider's summary of the thoughts; never empty. An answer's thoughts are told
-    /// either as they are or in short.
-    ReasoningSummary(String),
+    /// A piece of the provider's summary of the thoughts.
+    ReasoningSummary {
+        /// Tells the parts of one summary apart; rises.
+        part: u32,
+        /// The piece; never empty.
+        delta: String,
+    },
     /// The provider's sealed form of the thoughts that were just told, whole, to be sent back as it
     /// came; also of thoughts of which nothing was told. It ends them: what is told of thoughts
     /// afterwards are others.

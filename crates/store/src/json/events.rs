@@ -146,6 +146,7 @@ names! {
         Text = "text",
         Refusal = "refusal",
         Reasoning = "reasoning",
+        Summary = "summary",
         Arguments = "arguments",
     }
 }

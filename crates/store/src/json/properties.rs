@@ -143,6 +143,8 @@ enum Output {
     /// The kinds and pieces of its parts.
     Message(Vec<(StreamKind, Vec<String>)>),
     Thoughts(Vec<String>),
+    /// The pieces of its parts.
+    Summary(Vec<Vec<String>>),
     Call {
         call_id: String,
         name: String,
@@ -156,6 +158,7 @@ fn output() -> impl Strategy<Value = Output> {
     prop_oneof![
         vec((kind, pieces()), 0..3).prop_map(Output::Message),
         pieces().prop_map(Output::Thoughts),
+        vec(pieces(), 0..3).prop_map(Output::Summary),
         (text(), text(), pieces()).prop_map(|(call_id, name, pieces)| Output::Call {
             call_id,
             name,
@@ -169,7 +172,7 @@ fn item_events(output: u32, item: &Item, of: &Output) -> Vec<EventKind> {
     let id = item.id;
     let start = match of {
         Output::Message(_) => ItemStart::Message,
-        Output::Thoughts(_) => ItemStart::Reasoning,
+        Output::Thoughts(_) | Output::Summary(_) => ItemStart::Reasoning,
         Output::Call { call_id, name, .. } => {
             ItemStart::FunctionCall { call_id: call_id.clone(), name: name.clone() }
         }
@@ -195,6 +198,15 @@ fn item_events(output: u32, item: &Item, of: &Output) -> Vec<EventKind> {
                 kind,
                 text: pieces.concat().into(),
             });
+        }
+        Output::Summary(parts) => {
+            let kind = StreamKind::Summary;
+            for (part, pieces) in (0..).zip(parts) {
+                events.push(EventKind::PartAdded { output, id, part, kind });
+                events.extend(text_events(output, id, part, kind, pieces, ""));
+                let text = pieces.concat().into();
+                events.push(EventKind::PartDone { output, id, part, kind, text });
+            }
         }
         Output::Call { name, pieces, .. } => {
             events.extend(text_events(output, id, 0, StreamKind::Arguments, pieces, name));
