@@ -230,6 +230,8 @@ impl Bench<'_> {
             keep_log: Duration::ZERO,
             only_if_stale: false,
             context_state: None,
+            route: None,
+            charges: Vec::new(),
         };
         self.store.finish_turn(scope, finish).await.unwrap();
         took

@@ -53,6 +53,8 @@ pub(super) struct ResponseRow {
     pub(super) hidden: bool,
     pub(super) stop_requested: bool,
     pub(super) receipt: RawJson,
+    /// Which models were chosen and asked, once it has ended and if there was a choice.
+    pub(super) route: Option<RawJson>,
     /// The response's last item: of its input while it runs, of its output afterwards; the place
     /// that it continues while it has neither.
     pub(super) leaf: Option<ItemId>,

@@ -114,6 +114,7 @@ impl TurnStore for MemoryStore {
             hidden,
             stop_requested: false,
             receipt,
+            route: None,
             leaf,
             output: Vec::new(),
             lease_until: now.plus(lease),
@@ -186,6 +187,7 @@ impl TurnStore for MemoryStore {
             let Response { status, usage, completed_at, .. } = turn.response;
             row.response = Response { status, usage, completed_at, ..row.response.clone() };
             row.leaf = leaf;
+            row.route = turn.route;
             row.output = output;
             if turn.keep_log.is_zero() {
                 row.log.clear();
@@ -210,6 +212,7 @@ impl TurnStore for MemoryStore {
             hidden: row.hidden,
             output: output.map(|row| row.stored.item.clone()).collect(),
             receipt: row.receipt.clone(),
+            route: row.route.clone(),
         })
     }
 

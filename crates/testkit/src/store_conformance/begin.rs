@@ -21,7 +21,8 @@ pub async fn a_turn_begins_a_new_listed_conversation(store: &dyn Store) {
     assert_eq!(ada.see(made.id).await, made);
     let active = ada.active(made.id).await;
     assert_eq!(active.into_iter().map(|stored| stored.item).collect::<Vec<_>>(), input);
-    let stored = StoredResponse { response, hidden: false, output: vec![], receipt: receipt() };
+    let stored =
+        StoredResponse { response, hidden: false, output: vec![], receipt: receipt(), route: None };
     assert_eq!(ada.response(stored.response.id).await.unwrap(), stored);
     let second = ada.try_turn(made.id, Place::Leaf(Some(input[1].id)), &["c"], HOUR).await;
     assert!(matches!(second, Err(StoreError::Locked)), "{second:?}");

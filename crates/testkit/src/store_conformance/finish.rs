@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use loquat_domain::{
-    Failure, FailureCode, IncompleteReason, Item, ItemStatus, Response, Status, Timestamp, Usage,
+    CancelReason, Failure, FailureCode, IncompleteReason, Item, ItemStatus, Response, Status,
+    Timestamp, Usage,
 };
 use loquat_store::{HistoryStart, Place, StoreError, StoredResponse};
 
@@ -24,8 +25,13 @@ pub async fn an_end_stores_the_output_and_frees_the_conversation(store: &dyn Sto
     store.finish_turn(&ada.scope, end(response.clone(), output.clone())).await.unwrap();
 
     let stored = ada.response(response.id).await.unwrap();
-    let expected =
-        StoredResponse { response, hidden: false, output: output.clone(), receipt: receipt() };
+    let expected = StoredResponse {
+        response,
+        hidden: false,
+        output: output.clone(),
+        receipt: receipt(),
+        route: None,
+    };
     assert_eq!(stored, expected);
     assert_eq!(ada.texts(id).await, ["a", "b", "c", "d", "e"]);
     let active: Vec<Item> = ada.active(id).await.into_iter().map(|it| it.item).collect();
@@ -50,8 +56,9 @@ pub async fn an_end_without_output_is_an_end(store: &dyn Store) {
 pub async fn every_terminal_status_comes_back_as_it_was_stored(store: &dyn Store) {
     let ada = Person::owner(store);
     let failed = |code| Status::Failed(Failure { code, message: format!("because of {code}") });
-    let statuses = [Status::Completed, Status::Cancelled]
+    let statuses = [Status::Completed]
         .into_iter()
+        .chain(CancelReason::ALL.map(Status::Cancelled))
         .chain(IncompleteReason::ALL.map(Status::Incomplete))
         .chain(FailureCode::ALL.map(failed));
     let usage = Usage {
@@ -91,7 +98,7 @@ pub async fn a_turn_ends_once(store: &dyn Store) {
     let begun = ada.turn(id, "b").await;
     let done = ada.finish(begun, "c").await;
     let before = ada.response(done.response.id).await.unwrap();
-    let response = ended(&done.response, Status::Cancelled);
+    let response = ended(&done.response, Status::Cancelled(CancelReason::ByOwner));
     let output = answered(&response, &["x"]);
     let again = store.finish_turn(&ada.scope, end(response, output)).await;
     assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");

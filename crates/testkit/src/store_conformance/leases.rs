@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use loquat_domain::{
-    CounterId, Event, EventKind, FunctionCall, Item, ItemContent, ItemStart, ItemStatus, Message,
-    Part, Reasoning, Response, ResponseId, Role, Status, StreamKind,
+    CancelReason, CounterId, Event, EventKind, FunctionCall, Item, ItemContent, ItemStart,
+    ItemStatus, Message, Part, Reasoning, Response, ResponseId, Role, Status, StreamKind,
 };
 use loquat_store::{FinishTurn, HistoryStart, Place, StaleTurn, StoreError, TurnHome, json};
 
@@ -189,7 +189,10 @@ pub async fn a_stale_turn_can_be_ended(store: &dyn Store) {
 
     let turn = store.stale_turns(1).await.unwrap().remove(0);
     assert_eq!((&turn.scope, turn.response), (&ada.scope, begun.response.id));
-    let response = ended(&ada.response(turn.response).await.unwrap().response, Status::Cancelled);
+    let response = ended(
+        &ada.response(turn.response).await.unwrap().response,
+        Status::Cancelled(CancelReason::ByOwner),
+    );
     let output = answered(&response, &["piece 0 piece 1 "]);
     store.finish_turn(&turn.scope, end_as_stale(response.clone(), output)).await.unwrap();
     assert_eq!(store.stale_turns(1).await.unwrap(), []);
@@ -215,7 +218,7 @@ pub async fn a_turn_that_lives_after_all_is_not_ended_as_stale(store: &dyn Store
     assert_eq!(store.checkpoint(vec![sign], HOUR).await.unwrap(), []);
 
     for begun in [&begun, &silent] {
-        let response = ended(&begun.response, Status::Cancelled);
+        let response = ended(&begun.response, Status::Cancelled(CancelReason::ByOwner));
         let output = answered(&response, &["cut off"]);
         let ended = store.finish_turn(&ada.scope, end_as_stale(response, output)).await;
         assert!(matches!(ended, Err(StoreError::Conflict)), "{ended:?}");

@@ -127,6 +127,8 @@ pub(super) fn end(response: Response, output: Vec<Item>) -> FinishTurn {
         keep_log: Duration::ZERO,
         only_if_stale: false,
         context_state: None,
+        route: None,
+        charges: vec![],
     }
 }
 

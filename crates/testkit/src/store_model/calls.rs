@@ -308,6 +308,8 @@ impl Player {
                         keep_log,
                         only_if_stale,
                         context_state,
+                        route: None,
+                        charges: vec![],
                     },
                 )
             }

@@ -88,10 +88,17 @@ async fn keys_and_events_are_kept_until_the_clock_says_so() {
     store.begin_turn(&scope(), turn).await.unwrap();
     let log = vec![CheckpointLog { first: 0, last: 0, events: json::encode_events([]) }];
     let keep_log = Duration::from_secs(20);
-    let (output, last_sequence, only_if_stale) = (vec![], 1, false);
-    let context_state = None;
-    let end =
-        FinishTurn { response, output, last_sequence, log, keep_log, only_if_stale, context_state };
+    let end = FinishTurn {
+        response,
+        output: vec![],
+        last_sequence: 1,
+        log,
+        keep_log,
+        only_if_stale: false,
+        context_state: None,
+        route: None,
+        charges: vec![],
+    };
     store.finish_turn(&scope(), end).await.unwrap();
 
     for (seconds, has_key, has_events, forgotten) in

@@ -14,11 +14,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 fn ask(text: &str) -> ChatRequest {
-    ChatRequest {
-        model: "scripted".to_owned(),
-        settings: Settings::default(),
-        input: vec![ItemContent::Message(Message::text(Role::User, text))],
-    }
+    let input = vec![ItemContent::Message(Message::text(Role::User, text))];
+    ChatRequest::new("scripted", Settings::default(), input)
 }
 
 fn text(piece: &str) -> ProviderEvent {
