@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use loquat_chat::{Clock as _, Model, ModelCatalog, ModelSummariser, Summariser, SystemClock};
 use loquat_provider::{ChatProvider, EchoProvider};
+use loquat_provider_http::Limits;
 use loquat_provider_openai::{
     Auth, OpenAiOptions, OpenAiProvider, OptionsError, OutputLimitField, UsageRequest,
 };
@@ -139,6 +140,12 @@ fn auth(
 }
 
 fn options(section: &OpenAiSection, auth: Auth) -> OpenAiOptions {
+    let limits = Limits::default()
+        .with_connect_timeout(Duration::from_millis(section.connect_timeout_ms))
+        .with_first_token_timeout(Duration::from_millis(section.first_token_timeout_ms))
+        .with_idle_timeout(Duration::from_millis(section.idle_timeout_ms))
+        .with_retries(section.retries)
+        .with_retry_delay(Duration::from_millis(section.retry_delay_ms));
     let options = OpenAiOptions::new(&section.base_url)
         .with_auth(auth)
         .with_usage_request(if section.ask_for_usage {
@@ -146,11 +153,7 @@ fn options(section: &OpenAiSection, auth: Auth) -> OpenAiOptions {
         } else {
             UsageRequest::Unasked
         })
-        .with_connect_timeout(Duration::from_millis(section.connect_timeout_ms))
-        .with_first_token_timeout(Duration::from_millis(section.first_token_timeout_ms))
-        .with_idle_timeout(Duration::from_millis(section.idle_timeout_ms))
-        .with_retries(section.retries)
-        .with_retry_delay(Duration::from_millis(section.retry_delay_ms));
+        .with_limits(limits);
     let options = match section.max_tokens_field {
         None => options,
         Some(MaxTokensField::MaxTokens) => {

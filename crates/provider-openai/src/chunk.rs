@@ -4,13 +4,12 @@
 use std::{borrow::Cow, fmt};
 
 use loquat_domain::Usage;
+use loquat_provider_http::WireText;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, IgnoredAny, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
-
-use crate::text::WireText;
 
 /// One chunk of a streamed answer; text is borrowed from its bytes where it can be.
 #[derive(Debug, Default, Deserialize)]

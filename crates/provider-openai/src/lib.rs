@@ -4,25 +4,21 @@
 //! One [`OpenAiProvider`] is one endpoint with its key, its time limits and its pool of
 //! connections. It asks, reads the answer as it is produced, tries again where that can help and
 //! nothing has been heard yet, and lets go of the endpoint at once when its answer is dropped:
-//! nothing runs in the background.
+//! nothing runs in the background. All of that is `loquat-provider-http`'s; here is what the wire
+//! says.
 //!
 //! **Invariant**: the key goes to the configured scheme, host and port and nowhere else: not to a
 //! redirect's target, not through a proxy of the environment, not into an error, a log or a
 //! `Debug` text. What the endpoint says in an error is read, classified and forgotten.
 
-mod answer;
 mod chunk;
-mod client;
 mod endpoint;
 mod options;
 mod provider;
-mod refusal;
 mod request;
-mod retry;
-mod sse;
-mod text;
 mod tool_calls;
 mod translate;
 
-pub use options::{Auth, OpenAiOptions, OptionsError, OutputLimitField, UsageRequest};
+pub use loquat_outbound::OptionsError;
+pub use options::{Auth, OpenAiOptions, OutputLimitField, UsageRequest};
 pub use provider::OpenAiProvider;

@@ -1,28 +1,28 @@
 //! The provider.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures::{StreamExt as _, stream};
+use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
+use loquat_outbound::{OptionsError, secret_header};
 use loquat_provider::{AnswerStream, ChatProvider, ChatRequest, ProviderError};
+use loquat_provider_http::{HttpProvider, Outgoing, Wire};
 
 use crate::{
-    answer::Answer,
-    client::{Call, HttpClient},
     endpoint::Endpoint,
-    options::{Limits, OpenAiOptions, OptionsError, OutputLimitField, UsageRequest},
+    options::{Auth, OpenAiOptions, OutputLimitField, UsageRequest},
     request,
+    translate::ChunkTranslator,
 };
 
 /// One endpoint that speaks the Chat Completions wire.
 ///
 /// Cheap to share, costly to make: it holds the connections. Requests of one provider reuse them.
-pub struct OpenAiProvider {
-    client: Arc<HttpClient>,
+#[derive(Debug)]
+pub struct OpenAiProvider(HttpProvider<ChatCompletions>);
+
+/// The Chat Completions wire, as one endpoint speaks it.
+struct ChatCompletions {
     endpoint: Endpoint,
     dialect: Dialect,
-    limits: Limits,
 }
 
 /// In what the servers of this wire differ.
@@ -30,6 +30,20 @@ pub struct OpenAiProvider {
 pub(crate) struct Dialect {
     pub(crate) output_limit_field: OutputLimitField,
     pub(crate) usage_request: UsageRequest,
+}
+
+impl Wire for ChatCompletions {
+    type Translator = ChunkTranslator;
+
+    fn write(&self, request: &ChatRequest) -> Result<Outgoing, ProviderError> {
+        let body = request::body(request, self.dialect)?;
+        let uri = self.endpoint.uri(&request.model).ok_or(ProviderError::Rejected { status: 0 })?;
+        Ok(Outgoing { uri, body })
+    }
+
+    fn translator(&self) -> ChunkTranslator {
+        ChunkTranslator::default()
+    }
 }
 
 impl OpenAiProvider {
@@ -42,43 +56,40 @@ impl OpenAiProvider {
     pub fn new(options: OpenAiOptions) -> Result<Self, OptionsError> {
         let OpenAiOptions { base_url, auth, azure_api_version, limits, .. } = options;
         let endpoint = Endpoint::new(&base_url, azure_api_version)?;
-        let client = HttpClient::new(endpoint.is_https(), &auth, options.connect_timeout)?;
+        let base = endpoint.base().clone();
         let field = options.output_limit_field;
         let dialect = Dialect {
             output_limit_field: field.unwrap_or_else(|| endpoint.output_limit_field()),
             usage_request: options.usage_request,
         };
-        Ok(Self { client: Arc::new(client), endpoint, dialect, limits })
+        let wire = ChatCompletions { endpoint, dialect };
+        HttpProvider::new(wire, base, headers(&auth)?, limits).map(Self)
     }
 
     /// True when OpenAI's own models answer: at OpenAI itself, or at Azure.
     pub fn is_openais(&self) -> bool {
-        self.endpoint.is_openais()
+        self.0.wire().endpoint.is_openais()
     }
 }
 
-impl std::fmt::Debug for OpenAiProvider {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OpenAiProvider")
-            .field("dialect", &self.dialect)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+/// The header by which the endpoint knows us.
+fn headers(auth: &Auth) -> Result<HeaderMap, OptionsError> {
+    let mut headers = HeaderMap::new();
+    match auth {
+        Auth::None => {}
+        Auth::Bearer(key) => {
+            headers.insert(AUTHORIZATION, secret_header("Bearer ", key)?);
+        }
+        Auth::AzureKey(key) => {
+            headers.insert(HeaderName::from_static("api-key"), secret_header("", key)?);
+        }
     }
+    Ok(headers)
 }
 
 #[async_trait]
 impl ChatProvider for OpenAiProvider {
     async fn start(&self, request: ChatRequest) -> Result<AnswerStream, ProviderError> {
-        let body = request::body(&request, self.dialect)?.into_boxed_slice();
-        let uri = self.endpoint.uri(&request.model).ok_or(ProviderError::Rejected { status: 0 })?;
-        // The history is in the body: no second copy while the provider is waited for.
-        drop(request);
-        let call = Call { client: Arc::clone(&self.client), uri, body: Bytes::from(body) };
-        let mut answer = Box::new(Answer::new(call, self.limits));
-        answer.open().await?;
-        let events = stream::unfold(answer, async |mut answer| {
-            answer.next().await.map(|event| (event, answer))
-        });
-        Ok(events.boxed())
+        self.0.start(request).await
     }
 }

@@ -1,8 +1,9 @@
 //! Tells the calls of one answer apart.
 
 use loquat_provider::{ProviderError, ProviderEvent};
+use loquat_provider_http::WireText;
 
-use crate::{chunk::ToolCallDelta, text::WireText};
+use crate::chunk::ToolCallDelta;
 
 /// The calls so far, numbered by us in the order in which they begin.
 ///

@@ -4,69 +4,26 @@ use std::collections::VecDeque;
 
 use loquat_domain::Usage;
 use loquat_provider::{FinishReason, ProviderError, ProviderEvent};
+use loquat_provider_http::{Channel, ErrorReport, Frame, Pieces, Said, Translator};
 
 use crate::{
     chunk::{Choice, Chunk, Delta, ToolCallDelta, read_usage},
-    refusal::ErrorReport,
-    sse::Frame,
-    text::{Seam, WireText},
     tool_calls::ToolCalls,
 };
 
-/// How far an answer has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// There is more to come.
-    More,
-    /// `[DONE]`: nothing that counts follows.
-    All,
-}
-
 /// Reads one answer's frames in order.
 #[derive(Debug, Default)]
-pub(crate) struct Translator {
+pub(crate) struct ChunkTranslator {
     calls: ToolCalls,
-    /// What the last piece belonged to, and what it left over.
-    channel: Option<Channel>,
-    seam: Seam,
+    pieces: Pieces,
     finished: bool,
     usage: Option<Usage>,
 }
 
-/// The texts that an answer is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Channel {
-    Text,
-    Refusal,
-    Reasoning,
-    Arguments(u32),
-}
-
-impl Channel {
-    fn event(self, text: String) -> ProviderEvent {
-        match self {
-            Self::Text => ProviderEvent::Text(text),
-            Self::Refusal => ProviderEvent::Refusal(text),
-            Self::Reasoning => ProviderEvent::Reasoning(text),
-            Self::Arguments(index) => ProviderEvent::ToolCallArguments { index, delta: text },
-        }
-    }
-}
-
-impl Translator {
-    /// True once the model has said why it stopped.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.finished
-    }
-
-    /// What the provider said that was used, once; the last word counts.
-    pub(crate) fn take_usage(&mut self) -> Option<ProviderEvent> {
-        self.usage.take().map(ProviderEvent::Usage)
-    }
-
-    /// Adds what the frame says to `out`. Names that this wire does not have are passed over, as a
-    /// browser passes over events that nobody listens to.
-    pub(crate) fn frame(
+impl Translator for ChunkTranslator {
+    /// Names that this wire does not have are passed over, as a browser passes over events that
+    /// nobody listens to.
+    fn frame(
         &mut self,
         frame: &Frame,
         out: &mut VecDeque<ProviderEvent>,
@@ -79,6 +36,16 @@ impl Translator {
         }
     }
 
+    fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+}
+
+impl ChunkTranslator {
     fn chunk(
         &mut self,
         data: &[u8],
@@ -115,7 +82,7 @@ impl Translator {
         // Some servers write an empty reason instead of null.
         if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
             let reason = self.finish_reason(&reason.0)?;
-            self.close_channel(out);
+            self.pieces.close(out);
             self.finished = true;
             out.push_back(ProviderEvent::Finished(reason));
         }
@@ -129,14 +96,14 @@ impl Translator {
     ) -> Result<(), ProviderError> {
         let thoughts = delta.reasoning_content.filter(|text| !text.is_empty()).or(delta.reasoning);
         if let Some(thoughts) = thoughts {
-            self.piece(Channel::Reasoning, thoughts, out);
+            self.pieces.push(Channel::Reasoning, thoughts, out);
         }
         if let Some(content) = delta.content {
-            self.piece(Channel::Reasoning, content.thinking, out);
-            self.piece(Channel::Text, content.text, out);
+            self.pieces.push(Channel::Reasoning, content.thinking, out);
+            self.pieces.push(Channel::Text, content.text, out);
         }
         if let Some(refusal) = delta.refusal {
-            self.piece(Channel::Refusal, refusal, out);
+            self.pieces.push(Channel::Refusal, refusal, out);
         }
         for call in delta.tool_calls.into_iter().flatten() {
             self.tool_call(call, out)?;
@@ -151,7 +118,7 @@ impl Translator {
     ) -> Result<(), ProviderError> {
         let (index, started) = self.calls.begin(&mut delta)?;
         if let Some(started) = started {
-            self.close_channel(out);
+            self.pieces.close(out);
             out.push_back(started);
         }
         let arguments = delta.function.and_then(|function| function.arguments);
@@ -161,30 +128,8 @@ impl Translator {
         if !self.calls.is_started(index) {
             return Err(ProviderError::Protocol("arguments of a function without a name"));
         }
-        self.piece(Channel::Arguments(index), arguments, out);
+        self.pieces.push(Channel::Arguments(index), arguments, out);
         Ok(())
-    }
-
-    /// A piece of one of the answer's texts. An empty one is no event.
-    fn piece(&mut self, channel: Channel, piece: WireText<'_>, out: &mut VecDeque<ProviderEvent>) {
-        if piece.is_empty() {
-            return;
-        }
-        if self.channel != Some(channel) {
-            self.close_channel(out);
-            self.channel = Some(channel);
-        }
-        let text = self.seam.push(piece);
-        if !text.is_empty() {
-            out.push_back(channel.event(text));
-        }
-    }
-
-    /// Whatever the last piece left over has nothing to wait for any more.
-    fn close_channel(&mut self, out: &mut VecDeque<ProviderEvent>) {
-        if let (Some(channel), Some(rest)) = (self.channel.take(), self.seam.close()) {
-            out.push_back(channel.event(rest.into()));
-        }
     }
 
     /// What the wire's reason means. The wire has five; the others were seen at servers that speak

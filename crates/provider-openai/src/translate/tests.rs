@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::*;
 
 fn events(chunks: &[&str]) -> Vec<ProviderEvent> {
-    let mut translator = Translator::default();
+    let mut translator = ChunkTranslator::default();
     let mut out = VecDeque::new();
     for chunk in chunks {
         translator.frame(&frame("", chunk), &mut out).unwrap();
@@ -19,7 +19,7 @@ fn frame(name: &'static str, data: &str) -> Frame {
 
 fn error(name: &'static str, data: &str) -> ProviderError {
     let mut out = VecDeque::new();
-    let said = Translator::default().frame(&frame(name, data), &mut out);
+    let said = ChunkTranslator::default().frame(&frame(name, data), &mut out);
     assert!(out.is_empty(), "{out:?}");
     said.unwrap_err()
 }
@@ -198,10 +198,10 @@ fn a_half_character_does_not_reach_over_into_another_text() {
 #[test]
 fn every_known_usage_form_is_read_and_an_unreadable_one_is_none() {
     let usage = |json: &str| {
-        let mut translator = Translator::default();
+        let mut translator = ChunkTranslator::default();
         let chunk = format!(r#"{{"choices":[],"usage":{json}}}"#);
         translator.frame(&frame("", &chunk), &mut VecDeque::new()).unwrap();
-        translator.take_usage()
+        translator.usage()
     };
     let full = r#"{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14,
         "prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},
@@ -213,11 +213,11 @@ fn every_known_usage_form_is_read_and_an_unreadable_one_is_none() {
         reasoning_tokens: 2,
         ..Usage::default()
     };
-    assert_eq!(usage(full), Some(ProviderEvent::Usage(expected)));
+    assert_eq!(usage(full), Some(expected));
     let deepseek = r#"{"prompt_tokens":9,"completion_tokens":5,"prompt_cache_hit_tokens":4,
         "prompt_tokens_details":null}"#;
     let expected = Usage { reasoning_tokens: 0, ..expected };
-    assert_eq!(usage(deepseek), Some(ProviderEvent::Usage(expected)));
+    assert_eq!(usage(deepseek), Some(expected));
     for unreadable in ["{}", r#"{"prompt_tokens":"many"}"#, "[]", "7", "null"] {
         assert_eq!(usage(unreadable), None, "{unreadable}");
     }
@@ -247,7 +247,7 @@ fn what_is_no_chunk_breaks_the_protocol() {
 #[test]
 fn events_with_names_of_their_own_are_passed_over() {
     let mut out = VecDeque::new();
-    let mut translator = Translator::default();
+    let mut translator = ChunkTranslator::default();
     for name in ["ping", "done", "x"] {
         let said = translator.frame(&frame(name, "2026-01-01"), &mut out).unwrap();
         assert_eq!(said, Said::More);

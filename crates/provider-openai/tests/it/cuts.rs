@@ -3,7 +3,7 @@
 use loquat_provider::{ProviderError, ProviderEvent};
 use loquat_testkit::{Framing, ScriptedUpstream, UpstreamScript, UpstreamStep};
 
-use crate::{Heard, hear, is_finished, options, playing, provider, said};
+use crate::{Heard, hear, is_finished, limits, options, playing, provider, said};
 
 fn transcript() -> UpstreamScript {
     UpstreamScript::answer(["Grüße", " \u{1F600}", "!"])
@@ -18,7 +18,7 @@ async fn cut_everywhere(whole: &[u8], cut: UpstreamStep) -> Vec<Heard> {
         UpstreamScript::new([UpstreamStep::Raw(bytes.into()), cut.clone()])
     });
     let upstream = ScriptedUpstream::queue(prefixes).await.unwrap();
-    let provider = provider(options(&upstream).with_retries(0));
+    let provider = provider(options(&upstream).with_limits(limits().with_retries(0)));
     let mut heard = Vec::new();
     for _ in 0..whole.len() {
         heard.push(hear(&provider).await);

@@ -22,6 +22,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use loquat_domain::{ItemContent, Message, Role, Settings};
 use loquat_provider::{AnswerStream, ChatProvider as _, ChatRequest, ProviderError, ProviderEvent};
+use loquat_provider_http::Limits;
 use loquat_provider_openai::{OpenAiOptions, OpenAiProvider};
 use loquat_testkit::{ScriptedUpstream, UpstreamScript};
 
@@ -39,7 +40,11 @@ async fn playing(
 
 /// Options whose pauses between attempts are short.
 fn options(upstream: &ScriptedUpstream) -> OpenAiOptions {
-    OpenAiOptions::new(upstream.base_url()).with_retry_delay(Duration::from_millis(2))
+    OpenAiOptions::new(upstream.base_url()).with_limits(limits())
+}
+
+fn limits() -> Limits {
+    Limits::default().with_retry_delay(Duration::from_millis(2))
 }
 
 fn provider(options: OpenAiOptions) -> OpenAiProvider {
@@ -47,11 +52,8 @@ fn provider(options: OpenAiOptions) -> OpenAiProvider {
 }
 
 fn request() -> ChatRequest {
-    ChatRequest {
-        model: "m".to_owned(),
-        settings: Settings::default(),
-        input: vec![ItemContent::Message(Message::text(Role::User, "hello"))],
-    }
+    let hello = ItemContent::Message(Message::text(Role::User, "hello"));
+    ChatRequest::new("m", Settings::default(), vec![hello])
 }
 
 /// How an answer went: its events, and the error that ended it.

@@ -23,7 +23,7 @@ async fn sent(
 }
 
 async fn body(settings: Settings, input: Vec<ItemContent>) -> Value {
-    let request = ChatRequest { model: "m".to_owned(), settings, input };
+    let request = ChatRequest::new("m", settings, input);
     sent(request, |options| options).await.json()
 }
 
@@ -64,11 +64,8 @@ fn tool(parameters: Option<&str>) -> Tool {
 
 #[tokio::test]
 async fn a_plain_question_is_a_plain_body() {
-    let request = ChatRequest {
-        model: "llama3.2".to_owned(),
-        settings: Settings::default(),
-        input: vec![message(Role::User, "hello")],
-    };
+    let input = vec![message(Role::User, "hello")];
+    let request = ChatRequest::new("llama3.2", Settings::default(), input);
     let sent = sent(request, |options| options).await;
     assert_eq!((&*sent.method, &*sent.target), ("POST", "/v1/chat/completions"));
     assert_eq!(sent.header("content-type"), Some("application/json"));
@@ -84,11 +81,8 @@ async fn a_plain_question_is_a_plain_body() {
 
 #[tokio::test]
 async fn azure_has_the_deployment_in_the_path_and_a_version() {
-    let request = ChatRequest {
-        model: "my gpt".to_owned(),
-        settings: Settings { max_output_tokens: Some(5), ..Settings::default() },
-        input: vec![],
-    };
+    let settings = Settings { max_output_tokens: Some(5), ..Settings::default() };
+    let request = ChatRequest::new("my gpt", settings, vec![]);
     let upstream = ScriptedUpstream::always(UpstreamScript::answer(["a"])).await.unwrap();
     let options = OpenAiOptions::new(format!("http://{}", upstream.address()))
         .with_azure_deployments("2024-10-21");
@@ -154,11 +148,8 @@ async fn every_setting_has_its_field() {
 
 #[tokio::test]
 async fn the_endpoint_s_dialect_is_spoken() {
-    let request = ChatRequest {
-        model: "m".to_owned(),
-        settings: Settings { max_output_tokens: Some(5), ..Settings::default() },
-        input: vec![],
-    };
+    let settings = Settings { max_output_tokens: Some(5), ..Settings::default() };
+    let request = ChatRequest::new("m", settings, vec![]);
     let sent = sent(request, |options| {
         options
             .with_output_limit_field(OutputLimitField::MaxCompletionTokens)
@@ -199,11 +190,8 @@ async fn the_modes_of_choice_are_words() {
 #[tokio::test]
 async fn a_schema_is_passed_on_byte_for_byte() {
     let schema = r#"{ "z":1.0, "a" : [1e2, 12345678901234567890123], "z2":"\u00e9" }"#;
-    let request = ChatRequest {
-        model: "m".to_owned(),
-        settings: Settings { tools: vec![tool(Some(schema))], ..Settings::default() },
-        input: vec![],
-    };
+    let settings = Settings { tools: vec![tool(Some(schema))], ..Settings::default() };
+    let request = ChatRequest::new("m", settings, vec![]);
     let sent = sent(request, |options| options).await;
     let body = String::from_utf8(sent.body.to_vec()).unwrap();
     assert!(body.contains(&format!("\"parameters\":{schema},")), "{body}");

@@ -6,7 +6,7 @@ use loquat_provider::{ChatProvider as _, ProviderError, ProviderEvent};
 use loquat_testkit::{ScriptedUpstream, UpstreamScript};
 use serde_json::json;
 
-use crate::{hear, listen, options, playing, provider, request, said};
+use crate::{hear, limits, listen, options, playing, provider, request, said};
 
 fn status(status: u16) -> UpstreamScript {
     UpstreamScript::error(status, "some_code", "words that nobody forwards")
@@ -112,7 +112,9 @@ async fn a_wish_to_wait_too_long_is_passed_on_at_once() {
 async fn a_try_that_would_come_after_the_time_for_the_first_piece_is_not_made() {
     let upstream =
         ScriptedUpstream::queue([status(429).header("retry-after", "2"), answer()]).await.unwrap();
-    let provider = provider(options(&upstream).with_first_token_timeout(Duration::from_secs(1)));
+    let provider = provider(
+        options(&upstream).with_limits(limits().with_first_token_timeout(Duration::from_secs(1))),
+    );
     let started = Instant::now();
     let (_, error) = hear(&provider).await;
     assert!(matches!(error, Some(ProviderError::RateLimited { .. })), "{error:?}");
@@ -123,7 +125,8 @@ async fn a_try_that_would_come_after_the_time_for_the_first_piece_is_not_made() 
 #[tokio::test]
 async fn without_retries_the_first_fault_counts() {
     let upstream = ScriptedUpstream::queue([status(500), answer()]).await.unwrap();
-    let (_, error) = hear(&provider(options(&upstream).with_retries(0))).await;
+    let (_, error) =
+        hear(&provider(options(&upstream).with_limits(limits().with_retries(0)))).await;
     assert!(matches!(error, Some(ProviderError::Unavailable(_))), "{error:?}");
     assert_eq!(upstream.requests().len(), 1);
 }

@@ -6,7 +6,7 @@ use loquat_provider::ProviderError;
 use loquat_provider_openai::{Auth, OpenAiOptions, OpenAiProvider};
 use loquat_testkit::{ScriptedUpstream, UpstreamScript};
 
-use crate::{hear, options, playing, provider};
+use crate::{hear, limits, options, playing, provider};
 
 const KEY: &str = "sk-canary-5f1c";
 
@@ -55,7 +55,9 @@ async fn neither_key_nor_prompt_nor_the_endpoint_s_words_are_in_an_error() {
     ];
     let (upstream, _) = playing(scripts).await;
     let query = format!("{}?secret={KEY}", upstream.base_url());
-    let provider = provider(OpenAiOptions::new(query).with_auth(bearer()).with_retries(0));
+    let provider = provider(
+        OpenAiOptions::new(query).with_auth(bearer()).with_limits(limits().with_retries(0)),
+    );
     for _ in 0..6 {
         let (_, error) = hear(&provider).await;
         let error = error.expect("an error");

@@ -3,30 +3,33 @@
 use std::time::{Duration, Instant};
 
 use loquat_provider::{ChatProvider as _, ProviderError};
+use loquat_provider_http::Limits;
 use loquat_provider_openai::OpenAiOptions;
 use loquat_testkit::{ClosedBy, ScriptedUpstream, UpstreamScript};
 use serde_json::json;
 
-use crate::{Heard, SOON, hear, is_finished, listen, options, playing, provider, request, said};
+use crate::{
+    Heard, SOON, hear, is_finished, limits, listen, options, playing, provider, request, said,
+};
 
 const SHORT: Duration = Duration::from_millis(60);
 
 /// The answer of an upstream that is given little time for the first piece, or later for each read.
 async fn impatiently(
     script: UpstreamScript,
-    limit: fn(OpenAiOptions) -> OpenAiOptions,
+    limit: fn(Limits) -> Limits,
 ) -> (ScriptedUpstream, Heard) {
     let upstream = ScriptedUpstream::always(script).await.unwrap();
-    let heard = hear(&provider(limit(options(&upstream)))).await;
+    let heard = hear(&provider(options(&upstream).with_limits(limit(limits())))).await;
     (upstream, heard)
 }
 
-fn first_token(options: OpenAiOptions) -> OpenAiOptions {
-    options.with_first_token_timeout(SHORT)
+fn first_token(limits: Limits) -> Limits {
+    limits.with_first_token_timeout(SHORT)
 }
 
-fn idle(options: OpenAiOptions) -> OpenAiOptions {
-    options.with_idle_timeout(SHORT)
+fn idle(limits: Limits) -> Limits {
+    limits.with_idle_timeout(SHORT)
 }
 
 #[tokio::test]
@@ -90,7 +93,8 @@ async fn whatever_arrives_in_the_middle_is_a_sign_of_life() {
 async fn the_time_that_the_reader_takes_is_not_the_provider_s() {
     let script = UpstreamScript::sse().text("a").delay(SHORT * 2).text("b").finish("stop");
     let upstream = ScriptedUpstream::always(script).await.unwrap();
-    let mut answer = provider(idle(options(&upstream))).start(request()).await.unwrap();
+    let mut answer =
+        provider(options(&upstream).with_limits(idle(limits()))).start(request()).await.unwrap();
     futures::StreamExt::next(&mut answer).await.unwrap().unwrap();
     tokio::time::sleep(SHORT * 3).await;
     let (events, error) = listen(answer).await;
@@ -118,11 +122,10 @@ async fn silence_after_the_last_word_takes_nothing_away() {
 async fn a_connection_that_is_not_accepted_has_a_time_of_its_own() {
     // TLS that never answers: the connection is made as far as the kernel is concerned.
     let upstream = ScriptedUpstream::queue([]).await.unwrap();
-    let options = OpenAiOptions::new(format!("https://{}/v1", upstream.address()))
-        .with_connect_timeout(SHORT)
-        .with_retries(1)
-        .with_retry_delay(Duration::ZERO);
-    let (_, error) = hear(&provider(options)).await;
+    let limits =
+        limits().with_connect_timeout(SHORT).with_retries(1).with_retry_delay(Duration::ZERO);
+    let options = OpenAiOptions::new(format!("https://{}/v1", upstream.address()));
+    let (_, error) = hear(&provider(options.with_limits(limits))).await;
     assert!(matches!(error, Some(ProviderError::ConnectTimeout)), "{error:?}");
     assert_eq!(upstream.connections(), 2);
 }

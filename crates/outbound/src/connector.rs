@@ -15,7 +15,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::options::OptionsError;
+use crate::OptionsError;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 

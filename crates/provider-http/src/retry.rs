@@ -19,7 +19,7 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// What should lie between a failed attempt and the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pause {
+pub enum Pause {
     /// The next attempt would fail as well.
     Never,
     /// Nothing, for the first further attempt; then like [`Pause::Backoff`].

@@ -9,20 +9,17 @@
 //! No task is spawned: the machine moves only while its reader asks for the next event, and when
 //! it is dropped, in whatever state, the connection it holds is closed.
 
-use std::{collections::VecDeque, pin::Pin, time::Duration};
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::Response;
-use hyper::body::Incoming;
-use loquat_provider::{ProviderError, ProviderEvent};
+use http::{HeaderMap, Response, StatusCode, Uri};
+use loquat_domain::Usage;
+use loquat_outbound::{Body, HttpClient};
+use loquat_provider::{ProviderError, ProviderEvent, Trail};
 use tokio::time::{Instant, Sleep};
 
 use crate::{
-    client::{Call, next_chunk},
-    options::Limits,
-    refusal::Refusal,
-    sse::SseReader,
-    translate::{Said, Translator},
+    Credentials, Limits, Refusal, Said, Translator, Wire, refusal::is_no_stream, sse::SseReader,
 };
 
 /// How long the usage and the end of the stream may take once the model has said why it stopped.
@@ -47,10 +44,41 @@ enum Phase {
     Over,
 }
 
+/// One call, ready to be sent as often as it takes.
+pub(crate) struct Call {
+    pub(crate) client: Arc<HttpClient>,
+    pub(crate) credentials: Option<Arc<dyn Credentials>>,
+    pub(crate) uri: Uri,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    /// Sends it and waits for the head of an event stream. Dropping the future closes the
+    /// connection.
+    async fn send(&self, wire: &impl Wire) -> Result<Response<Body>, Refusal> {
+        let mut headers = HeaderMap::new();
+        if let Some(credentials) = &self.credentials {
+            let (name, value) = credentials.header().await?;
+            headers.insert(name, value);
+        }
+        let response = self.client.post(&self.uri, &headers, self.body.clone()).await?;
+        if response.status() == StatusCode::OK && !is_no_stream(response.headers()) {
+            Ok(response)
+        } else {
+            Err(Refusal::read(response, wire).await)
+        }
+    }
+}
+
 /// The machine.
-pub(crate) struct Answer {
+pub(crate) struct Answer<W: Wire> {
+    wire: Arc<W>,
     call: Call,
     limits: Limits,
+    /// Where is written down what is known to have been used, in case the answer is cut off.
+    trail: Trail,
+    /// What was written there last.
+    written: Option<Usage>,
     phase: Phase,
     /// Further attempts so far.
     tries: u32,
@@ -61,31 +89,28 @@ pub(crate) struct Answer {
     /// Armed for the present deadline or for an earlier one: it is moved when it fires too early,
     /// not with each event.
     timer: Pin<Box<Sleep>>,
-    source: Option<Source>,
+    source: Option<Source<W::Translator>>,
     /// What the last frame said and nobody has fetched.
     ready: VecDeque<ProviderEvent>,
 }
 
 /// The body that is being read.
-struct Source {
-    body: Incoming,
+struct Source<T> {
+    body: Body,
     frames: SseReader,
-    translator: Translator,
+    translator: T,
 }
 
-impl Source {
-    fn new(body: Incoming) -> Self {
-        Self { body, frames: SseReader::default(), translator: Translator::default() }
-    }
-}
-
-impl Answer {
+impl<W: Wire> Answer<W> {
     /// An answer that must begin within the limits, counted from now.
-    pub(crate) fn new(call: Call, limits: Limits) -> Self {
+    pub(crate) fn new(wire: Arc<W>, call: Call, limits: Limits, trail: Trail) -> Self {
         let first_token_by = Instant::now() + limits.first_token;
         Self {
+            wire,
             call,
             limits,
+            trail,
+            written: None,
             phase: Phase::Waiting,
             tries: 0,
             first_token_by,
@@ -101,7 +126,11 @@ impl Answer {
         loop {
             match self.attempt().await {
                 Ok(response) => {
-                    self.source = Some(Source::new(response.into_body()));
+                    self.source = Some(Source {
+                        body: response.into_body(),
+                        frames: SseReader::default(),
+                        translator: self.wire.translator(),
+                    });
                     return Ok(());
                 }
                 Err(refusal) => self.pause(refusal).await?,
@@ -109,10 +138,10 @@ impl Answer {
         }
     }
 
-    async fn attempt(&mut self) -> Result<Response<Incoming>, Refusal> {
+    async fn attempt(&mut self) -> Result<Response<Body>, Refusal> {
         tokio::select! {
             biased;
-            sent = self.call.send() => sent,
+            sent = self.call.send(&*self.wire) => sent,
             () = &mut self.timer => Err(ProviderError::FirstTokenTimeout.into()),
         }
     }
@@ -163,8 +192,9 @@ impl Answer {
         let frame = source.frames.next();
         match frame.map_err(|_| ProviderError::Protocol("an event of more than 1 MiB"))? {
             Some(frame) => {
-                let said = source.translator.frame(&frame, &mut self.ready)?;
-                self.heard(said);
+                let said = source.translator.frame(&frame, &mut self.ready);
+                self.write_usage_down();
+                self.heard(said?);
             }
             None => match self.read().await? {
                 Some(chunk) => self.push(chunk),
@@ -184,7 +214,7 @@ impl Answer {
         let Some(source) = &mut self.source else { return };
         if said == Said::All {
             if source.translator.is_finished() {
-                self.ready.extend(source.translator.take_usage());
+                self.ready.extend(source.translator.usage().map(ProviderEvent::Usage));
             }
             self.enter(Phase::Draining, DRAIN);
         } else if source.translator.is_finished() {
@@ -212,13 +242,25 @@ impl Answer {
         Ok(())
     }
 
-    /// Lets go of the connection. Usage that came for a whole answer is still told.
+    /// Lets go of the connection. Usage that came for a whole answer is still told, unless it has
+    /// been: while the body is drained.
     fn close(&mut self) {
+        let is_told = self.phase == Phase::Draining;
         self.phase = Phase::Over;
-        if let Some(mut source) = self.source.take()
+        if let Some(source) = self.source.take()
             && source.translator.is_finished()
+            && !is_told
         {
-            self.ready.extend(source.translator.take_usage());
+            self.ready.extend(source.translator.usage().map(ProviderEvent::Usage));
+        }
+    }
+
+    /// An answer that is cut off, or dropped, has cost what the endpoint said until then.
+    fn write_usage_down(&mut self) {
+        let usage = self.source.as_ref().and_then(|source| source.translator.usage());
+        if let Some(usage) = usage.filter(|_| usage != self.written) {
+            self.trail.used(usage);
+            self.written = Some(usage);
         }
     }
 
@@ -270,7 +312,7 @@ impl Answer {
         loop {
             tokio::select! {
                 biased;
-                chunk = next_chunk(&mut source.body) => {
+                chunk = source.body.chunk() => {
                     return chunk.map_err(|error| ProviderError::Disconnected(Some(error.into())));
                 }
                 () = &mut self.timer => {

@@ -13,15 +13,19 @@ use serde::{
 
 /// A JSON string whose content may be no valid Unicode.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct WireText<'a>(pub(crate) Cow<'a, [u8]>);
+pub struct WireText<'a>(
+    /// The string's bytes, with its escapes resolved.
+    pub Cow<'a, [u8]>,
+);
 
 impl WireText<'_> {
-    pub(crate) fn is_empty(&self) -> bool {
+    /// True when there is nothing in it.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The whole string as text that every store can keep.
-    pub(crate) fn into_text(self) -> String {
+    pub fn into_text(self) -> String {
         let mut seam = Seam::default();
         let mut text = seam.push(self);
         text.extend(seam.close());
@@ -55,7 +59,7 @@ impl<'de> Visitor<'de> for TextVisitor {
 
 /// Where two pieces of one text meet.
 #[derive(Debug, Default)]
-pub(crate) struct Seam {
+pub struct Seam {
     /// A high half that ended the last piece and waits for its low half.
     high: Option<u32>,
 }
@@ -63,7 +67,7 @@ pub(crate) struct Seam {
 impl Seam {
     /// The piece as valid text, with the half that the piece before it left over. Halves that stay
     /// alone, bytes that are no UTF-8, and NUL, which no store can keep, become U+FFFD.
-    pub(crate) fn push(&mut self, piece: WireText<'_>) -> String {
+    pub fn push(&mut self, piece: WireText<'_>) -> String {
         if self.high.is_some() {
             return self.mend(&piece.0);
         }
@@ -75,7 +79,7 @@ impl Seam {
     }
 
     /// The end of the text: a half that still waits stays alone.
-    pub(crate) fn close(&mut self) -> Option<char> {
+    pub fn close(&mut self) -> Option<char> {
         self.high.take().map(|_| char::REPLACEMENT_CHARACTER)
     }
 

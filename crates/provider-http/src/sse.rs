@@ -15,13 +15,13 @@ pub(crate) const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// One event.
+/// One server-sent event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Frame {
+pub struct Frame {
     /// The value of its `event` field; empty when it has none.
-    pub(crate) name: Bytes,
+    pub name: Bytes,
     /// Its data.
-    pub(crate) data: Bytes,
+    pub data: Bytes,
 }
 
 /// The event is larger than [`MAX_EVENT_BYTES`].
