@@ -162,6 +162,8 @@ fn end_of(
         keep_log: inner.limits.event_log_keep,
         only_if_stale: true,
         context_state: None,
+        route: None,
+        charges: Vec::new(),
     }
 }
 

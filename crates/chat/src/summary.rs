@@ -160,18 +160,13 @@ async fn write(
     let counter = model.counter.as_ref();
     let longest = material.max_tokens.saturating_mul(ROOM_TO_THINK).min(longest_answer(model));
     // No effort is asked for, though little would do: models that cannot reason refuse the wish.
-    let request = ChatRequest {
-        model: model.upstream.clone(),
-        settings: Settings {
-            instructions: Some(INSTRUCTIONS.to_owned()),
-            max_output_tokens: Some(longest),
-            ..Settings::default()
-        },
-        input: vec![ItemContent::Message(Message::text(
-            Role::User,
-            told(material, most_an_item, counter),
-        ))],
+    let settings = Settings {
+        instructions: Some(INSTRUCTIONS.to_owned()),
+        max_output_tokens: Some(longest),
+        ..Settings::default()
     };
+    let told = Message::text(Role::User, told(material, most_an_item, counter));
+    let request = ChatRequest::new(&model.upstream, settings, vec![ItemContent::Message(told)]);
     let mut answer = model.provider.start(request).await.map_err(SummaryError::Provider)?;
     let (mut text, mut usage, mut reason) = (String::new(), None, None);
     // A model may ignore how much it may write.

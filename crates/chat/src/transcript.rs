@@ -35,8 +35,17 @@ struct Open {
 
 enum Body {
     Message { closed: Vec<Part>, part: Option<(StreamKind, String)> },
-    Reasoning { text: String },
+    Reasoning { thoughts: Thoughts, sealed: Option<String> },
     FunctionCall { index: u32, call_id: String, name: Arc<str>, arguments: String },
+}
+
+/// Thoughts as they are, or in short.
+struct Thoughts {
+    kind: StreamKind,
+    /// The parts that are whole.
+    closed: Vec<String>,
+    /// The part that grows, and the provider's number of it.
+    part: Option<(u32, String)>,
 }
 
 /// A piece of a call that is not open: the provider mixes its calls.
@@ -79,7 +88,13 @@ impl Transcript {
         match event {
             ProviderEvent::Text(text) => self.say(StreamKind::Text, kept(text), tools, emit),
             ProviderEvent::Refusal(text) => self.say(StreamKind::Refusal, kept(text), tools, emit),
-            ProviderEvent::Reasoning(text) => self.think(kept(text), tools, emit),
+            ProviderEvent::Reasoning(text) => {
+                self.think(StreamKind::Reasoning, 0, kept(text), tools, emit);
+            }
+            ProviderEvent::ReasoningSummary { part, delta } => {
+                self.think(StreamKind::Summary, part, kept(delta), tools, emit);
+            }
+            ProviderEvent::ReasoningSealed(sealed) => self.seal(kept(sealed), tools, emit),
             ProviderEvent::ToolCallStarted { index, call_id, name } => {
                 self.call(index, kept(call_id), kept(name), tools, emit);
             }
@@ -109,10 +124,9 @@ impl Transcript {
                 }
                 ItemContent::Message(Message { role: Role::Assistant, parts: closed, phase: None })
             }
-            Body::Reasoning { text } => {
-                let shared: Arc<str> = text.as_str().into();
-                part_events(output, id, 0, StreamKind::Reasoning, &shared, emit);
-                ItemContent::Reasoning(Reasoning { text, ..Reasoning::default() })
+            Body::Reasoning { mut thoughts, sealed } => {
+                thoughts.close_part(output, id, emit);
+                ItemContent::Reasoning(thoughts.into_reasoning(sealed))
             }
             Body::FunctionCall { call_id, name, arguments, .. } => {
                 emit(EventKind::TextDone {
@@ -151,7 +165,8 @@ impl Transcript {
             EventKind::ItemAdded { id, start, .. } => {
                 let body = match start {
                     ItemStart::Message => Body::Message { closed: Vec::new(), part: None },
-                    ItemStart::Reasoning => Body::Reasoning { text: String::new() },
+                    // Which of both it is, its first part tells.
+                    ItemStart::Reasoning => Body::thoughts(StreamKind::Reasoning),
                     ItemStart::FunctionCall { call_id, name } => Body::FunctionCall {
                         index: 0,
                         call_id,
@@ -161,22 +176,32 @@ impl Transcript {
                 };
                 self.open = Some(Open { id, created_at, body });
             }
-            EventKind::PartAdded { kind, .. } => {
-                if let Some(Open { body: Body::Message { part, .. }, .. }) = &mut self.open {
+            EventKind::PartAdded { kind, part: index, .. } => match &mut self.open {
+                Some(Open { body: Body::Message { part, .. }, .. }) => {
                     *part = Some((kind, String::new()));
                 }
-            }
+                Some(Open { body: Body::Reasoning { thoughts, .. }, .. }) => {
+                    thoughts.kind = kind;
+                    thoughts.part = Some((index, String::new()));
+                }
+                _ => {}
+            },
             EventKind::Delta { text: delta, .. } => {
                 if let Some(open) = &mut self.open {
                     open.body.append(&delta);
                 }
             }
-            EventKind::PartDone { kind, text, .. } => {
-                if let Some(Open { body: Body::Message { closed, part }, .. }) = &mut self.open {
+            EventKind::PartDone { kind, text, .. } => match &mut self.open {
+                Some(Open { body: Body::Message { closed, part }, .. }) => {
                     *part = None;
                     closed.push(part_of(kind, text.as_ref().to_owned()));
                 }
-            }
+                Some(Open { body: Body::Reasoning { thoughts, .. }, .. }) => {
+                    thoughts.part = None;
+                    thoughts.closed.push(text.as_ref().to_owned());
+                }
+                _ => {}
+            },
             EventKind::ItemDone { item, .. } => {
                 self.open = None;
                 self.output.push(item);
@@ -221,18 +246,52 @@ impl Transcript {
         emit(EventKind::Delta { output, id, part: part_index(closed), kind, text });
     }
 
-    fn think(&mut self, text: String, tools: &Tools<'_>, emit: &mut dyn FnMut(EventKind)) {
-        let kind = StreamKind::Reasoning;
-        if !matches!(self.open, Some(Open { body: Body::Reasoning { .. }, .. })) {
-            let body = Body::Reasoning { text: String::new() };
-            let id = self.begin(body, ItemStart::Reasoning, tools, emit);
-            emit(EventKind::PartAdded { output: self.index(), id, part: 0, kind });
+    fn think(
+        &mut self,
+        kind: StreamKind,
+        number: u32,
+        text: String,
+        tools: &Tools<'_>,
+        emit: &mut dyn FnMut(EventKind),
+    ) {
+        // An item has either thoughts or summaries, and what is sealed is whole.
+        let goes_on = matches!(
+            &self.open,
+            Some(Open { body: Body::Reasoning { thoughts, sealed: None }, .. })
+                if thoughts.kind == kind
+        );
+        if !goes_on {
+            self.begin(Body::thoughts(kind), ItemStart::Reasoning, tools, emit);
         }
         self.bytes = self.bytes.saturating_add(text.len());
         let output = self.index();
-        let Some(open) = &mut self.open else { return };
-        open.body.append(&text);
-        emit(EventKind::Delta { output, id: open.id, part: 0, kind, text });
+        let Some(Open { id, body: Body::Reasoning { thoughts, .. }, .. }) = &mut self.open else {
+            return;
+        };
+        let id = *id;
+        if thoughts.part.as_ref().is_some_and(|(open, _)| *open != number) {
+            thoughts.close_part(output, id, emit);
+        }
+        let part = part_index(&thoughts.closed);
+        let (_, said) = thoughts.part.get_or_insert_with(|| {
+            emit(EventKind::PartAdded { output, id, part, kind });
+            (number, String::new())
+        });
+        said.push_str(&text);
+        emit(EventKind::Delta { output, id, part, kind, text });
+    }
+
+    /// Thoughts are whole, and this is their sealed form.
+    fn seal(&mut self, form: String, tools: &Tools<'_>, emit: &mut dyn FnMut(EventKind)) {
+        let is_open =
+            matches!(&self.open, Some(Open { body: Body::Reasoning { sealed: None, .. }, .. }));
+        if !is_open {
+            self.begin(Body::thoughts(StreamKind::Reasoning), ItemStart::Reasoning, tools, emit);
+        }
+        self.bytes = self.bytes.saturating_add(form.len());
+        if let Some(Open { body: Body::Reasoning { sealed, .. }, .. }) = &mut self.open {
+            *sealed = Some(form);
+        }
     }
 
     fn call(
@@ -297,9 +356,33 @@ impl Body {
     fn append(&mut self, delta: &str) {
         match self {
             Self::Message { part: Some((_, text)), .. }
-            | Self::Reasoning { text }
+            | Self::Reasoning { thoughts: Thoughts { part: Some((_, text)), .. }, .. }
             | Self::FunctionCall { arguments: text, .. } => text.push_str(delta),
-            Self::Message { part: None, .. } => {}
+            Self::Message { part: None, .. } | Self::Reasoning { .. } => {}
+        }
+    }
+
+    fn thoughts(kind: StreamKind) -> Self {
+        let thoughts = Thoughts { kind, closed: Vec::new(), part: None };
+        Self::Reasoning { thoughts, sealed: None }
+    }
+}
+
+impl Thoughts {
+    fn close_part(&mut self, output: u32, id: ItemId, emit: &mut dyn FnMut(EventKind)) {
+        if let Some((_, text)) = self.part.take() {
+            let at = part_index(&self.closed);
+            part_events(output, id, at, self.kind, &text.as_str().into(), emit);
+            self.closed.push(text);
+        }
+    }
+
+    fn into_reasoning(self, encrypted: Option<String>) -> Reasoning {
+        match self.kind {
+            StreamKind::Summary => {
+                Reasoning { text: String::new(), summary: self.closed, encrypted }
+            }
+            _ => Reasoning { text: self.closed.concat(), summary: Vec::new(), encrypted },
         }
     }
 }
@@ -309,7 +392,7 @@ fn kept(text: String) -> String {
     if check_text(&text).is_ok() { text } else { text.replace('\0', "\u{FFFD}") }
 }
 
-fn part_index(closed: &[Part]) -> u32 {
+fn part_index<T>(closed: &[T]) -> u32 {
     u32::try_from(closed.len()).unwrap_or(u32::MAX)
 }
 

@@ -13,7 +13,9 @@ use std::{
 };
 
 use futures::FutureExt as _;
-use loquat_domain::{EventKind, IncompleteReason, Response, ResponseId, Scope, Status};
+use loquat_domain::{
+    CancelReason, EventKind, IncompleteReason, Response, ResponseId, Scope, Status,
+};
 use loquat_store::{Earlier, Once, StoreError};
 use tokio::{
     sync::{OwnedSemaphorePermit, SemaphorePermit, oneshot},
@@ -234,18 +236,18 @@ impl Run {
             () = self.live.log.abandoned().cancelled() => {}
             () = self.inner.shutdown.cancelled() => {}
         }
-        self.was_stopped().unwrap_or(Status::Cancelled)
+        self.was_stopped().unwrap_or(Status::Cancelled(CancelReason::ByOwner))
     }
 
     /// The status, if the turn shall end before its answer does.
     fn was_stopped(&self) -> Option<Status> {
         if self.live.stop.is_cancelled() {
-            Some(Status::Cancelled)
+            Some(Status::Cancelled(CancelReason::ByOwner))
         } else if self.inner.shutdown.is_cancelled() {
             // Its readers may be gone because the server is going.
             Some(Status::Incomplete(IncompleteReason::ServerShutdown))
         } else if self.live.log.abandoned().is_cancelled() {
-            Some(Status::Cancelled)
+            Some(Status::Cancelled(CancelReason::ByOwner))
         } else {
             None
         }

@@ -52,7 +52,14 @@ fn tell(output: u32, item: &Arc<Item>, kinds: &mut Vec<EventKind>) {
                 }
             }
         }
-        ItemContent::Reasoning(Reasoning { text, .. }) => part(0, StreamKind::Reasoning, text),
+        ItemContent::Reasoning(Reasoning { text, summary, .. }) => {
+            if !text.is_empty() {
+                part(0, StreamKind::Reasoning, text);
+            }
+            for (index, text) in (0..).zip(summary) {
+                part(index, StreamKind::Summary, text);
+            }
+        }
         ItemContent::FunctionCall(FunctionCall { name, arguments, .. }) => {
             let kind = StreamKind::Arguments;
             said(Said { output, id, part: 0, kind, name }, arguments, kinds);

@@ -81,13 +81,13 @@ impl Run {
         let request = question.request;
         let receipt = serde_json::to_string(&prompt.receipt).map_err(|_| ChatError::Internal)?;
         let input_tokens = prompt.receipt.budget.used;
+        let settings = Settings {
+            max_output_tokens: Some(question.reserved_output()),
+            ..request.settings.clone()
+        };
         let chat = ChatRequest {
-            model: self.model.upstream.clone(),
-            settings: Settings {
-                max_output_tokens: Some(question.reserved_output()),
-                ..request.settings.clone()
-            },
-            input: prompt.input,
+            cache_ends: prompt.cache_ends,
+            ..ChatRequest::new(&self.model.upstream, settings, prompt.input)
         };
         let provider = Arc::clone(&self.model.provider);
         let call = AssertUnwindSafe(async move { provider.start(chat).await }).catch_unwind();

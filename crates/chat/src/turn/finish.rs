@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use loquat_domain::{
-    Ended, Failure, FailureCode, Item, ItemContent, ItemStatus, RawJson, Response, Status, Usage,
+    CancelReason, Ended, Failure, FailureCode, Item, ItemContent, ItemStatus, RawJson, Response,
+    Status, Usage,
 };
 use loquat_store::{ContextUpdate, FinishTurn, StoreError};
 
@@ -88,12 +89,14 @@ impl Run {
                 keep_log: self.inner.limits.event_log_keep,
                 only_if_stale: false,
                 context_state: learned.clone(),
+                route: None,
+                charges: Vec::new(),
             };
             match self.inner.ports.turns.finish_turn(&self.live.scope, finish).await {
                 Ok(()) => break,
                 Err(StoreError::NotFound) => {
                     // Deleted while it ran: there is nothing left to say about it.
-                    ended.response.status = Status::Cancelled;
+                    ended.response.status = Status::Cancelled(CancelReason::ByOwner);
                     break;
                 }
                 Err(StoreError::Conflict) => {
