@@ -76,6 +76,12 @@ impl Algorithm {
     }
 }
 
+impl Algorithm {
+    pub(crate) const fn is_rsa(self) -> bool {
+        matches!(self, Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256)
+    }
+}
+
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -1,16 +1,20 @@
 //! A token's claims, read only after its signature held.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use loquat_domain::{Scope, TenantId, Timestamp, TokenId, UserId};
+use serde::Deserialize;
 
-use crate::{InvalidReason, Permissions, Principal, TokenRules, object::Object};
+use crate::{
+    ClaimPath, InvalidReason, IssuerRules, Principal, TenantSource, object::Object, rules::Times,
+};
 
 /// Checks every rule at one moment and says who the token speaks for.
 pub(crate) fn principal(
     claims: &Object,
-    rules: &TokenRules,
+    rules: &IssuerRules,
     now: Timestamp,
 ) -> Result<Principal, InvalidReason> {
-    let expires_at = check_times(claims, rules, now)?;
+    let expires_at = check_times(claims, rules.times, now)?;
     let issuer = text(claims, "iss", "issuer")?;
     if !rules.issuers.iter().any(|it| it == issuer) {
         return Err(InvalidReason::Issuer);
@@ -19,20 +23,17 @@ pub(crate) fn principal(
     if !rules.audiences.iter().any(|it| audiences.contains(&it.as_str())) {
         return Err(InvalidReason::Audience);
     }
+    check_required(claims, rules)?;
     Ok(Principal {
         scope: scope(claims, rules)?,
-        permissions: permissions(claims)?,
-        token_id: token_id(claims)?,
+        permissions: rules.grants.permissions(claims)?,
+        token_id: token_id(claims, rules)?,
         expires_at,
     })
 }
 
 /// Checks the times against one reading of the clock and returns the expiry.
-fn check_times(
-    claims: &Object,
-    rules: &TokenRules,
-    now: Timestamp,
-) -> Result<Timestamp, InvalidReason> {
+fn check_times(claims: &Object, rules: Times, now: Timestamp) -> Result<Timestamp, InvalidReason> {
     let expires_at = time(claims, "exp", "expiry")?.ok_or(InvalidReason::Claim("expiry"))?;
     let not_before = time(claims, "nbf", "not-before")?;
     let issued_at = time(claims, "iat", "issued-at")?;
@@ -56,38 +57,48 @@ fn check_times(
 }
 
 /// The tenant and the user. `sub` is required also when the user is in another claim.
-fn scope(claims: &Object, rules: &TokenRules) -> Result<Scope, InvalidReason> {
+fn scope(claims: &Object, rules: &IssuerRules) -> Result<Scope, InvalidReason> {
     const TENANT: InvalidReason = InvalidReason::Claim("tenant");
     const USER: InvalidReason = InvalidReason::Claim("user");
     const SUBJECT: InvalidReason = InvalidReason::Claim("subject");
     UserId::new(text(claims, "sub", "subject")?).map_err(|_| SUBJECT)?;
-    let tenant = text(claims, &rules.tenant_claim, "tenant")?;
-    let user = text(claims, &rules.user_claim, "user")?;
-    Ok(Scope {
-        tenant: TenantId::new(tenant).map_err(|_| TENANT)?,
-        user: UserId::new(user).map_err(|_| USER)?,
-    })
+    let tenant = match &rules.tenant {
+        TenantSource::Fixed(tenant) => tenant.clone(),
+        TenantSource::Claim(claim) => {
+            let tenant = claims.text_at(claim).ok().flatten().ok_or(TENANT)?;
+            TenantId::new(tenant).map_err(|_| TENANT)?
+        }
+    };
+    let user = claims.text_at(&rules.user).ok().flatten().ok_or(USER)?;
+    Ok(Scope { tenant, user: UserId::new(user).map_err(|_| USER)? })
 }
 
 /// What names the token itself. One that names it in a way that no list could hold is refused: it
 /// could never be called back.
-fn token_id(claims: &Object) -> Result<Option<TokenId>, InvalidReason> {
+fn token_id(claims: &Object, rules: &IssuerRules) -> Result<Option<TokenId>, InvalidReason> {
     const TOKEN_ID: InvalidReason = InvalidReason::Claim("token id");
-    let id = claims.text("jti").map_err(|_| TOKEN_ID)?;
+    let id = claims.text_at(&rules.token_id).map_err(|_| TOKEN_ID)?;
     id.map(TokenId::new).transpose().map_err(|_| TOKEN_ID)
 }
 
-/// What `scope` (RFC 8693 §4.2) and `scp` (what Azure and Okta write instead) grant together: each
-/// absent, a string of words, or an array of strings.
-fn permissions(claims: &Object) -> Result<Permissions, InvalidReason> {
-    const SCOPE: InvalidReason = InvalidReason::Claim("scope");
-    let mut granted = Permissions::default();
-    for claim in ["scope", "scp"] {
-        let texts = claims.texts(claim).map_err(|_| SCOPE)?.unwrap_or_default();
-        let words = texts.iter().flat_map(|it| it.split(' ')).filter(|it| !it.is_empty());
-        granted.extend(Permissions::new(words).map_err(|_| SCOPE)?);
+/// Checks the claims that tell this kind of token from others of its issuer.
+fn check_required(claims: &Object, rules: &IssuerRules) -> Result<(), InvalidReason> {
+    let holds = |(claim, values): &(ClaimPath, Vec<String>)| {
+        let texts = claims.texts_at(claim).ok().flatten().unwrap_or_default();
+        values.iter().any(|value| texts.contains(&value.as_str()))
+    };
+    if rules.required.iter().all(holds) { Ok(()) } else { Err(InvalidReason::Requirement) }
+}
+
+/// The issuer that a token names, before anything is proven: only to choose who looks at it. None
+/// when the payload is not one object with exactly one issuer.
+pub(crate) fn unproven_issuer(payload: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Claims {
+        iss: String,
     }
-    Ok(granted)
+    let json = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    serde_json::from_slice(&json).ok().map(|Claims { iss }| iss)
 }
 
 /// A required string. `what` is the claim's purpose, which may be reported; its name and its

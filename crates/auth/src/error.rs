@@ -16,6 +16,12 @@ pub enum AuthError {
     Unavailable(#[source] Source),
 }
 
+impl From<InvalidReason> for AuthError {
+    fn from(reason: InvalidReason) -> Self {
+        Self::Invalid(reason)
+    }
+}
+
 /// What was wrong with a token, without anything of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReason {
@@ -37,8 +43,8 @@ pub enum InvalidReason {
     /// An algorithm that no key can have, or not the one of the key that the token names.
     #[error("its algorithm is not the one that its key is pinned to")]
     Algorithm,
-    /// No configured key has its key id or, where it names none, its algorithm.
-    #[error("no configured key has its key id or algorithm")]
+    /// No key of its issuer has its key id or, where it names none, its algorithm.
+    #[error("no key of its issuer has its key id or algorithm")]
     UnknownKey,
     /// Not signed by the key.
     #[error("its signature does not match")]
@@ -49,6 +55,9 @@ pub enum InvalidReason {
     /// A claim, named here by what it is for, is missing or is not of the right type.
     #[error("its {0} claim is absent or not of the right type")]
     Claim(&'static str),
+    /// Not a token of the kind that is asked of this issuer.
+    #[error("it lacks a claim or a scope that every token of its issuer must have")]
+    Requirement,
     /// Issued by somebody else.
     #[error("its issuer is not one of the configured issuers")]
     Issuer,

@@ -1,14 +1,11 @@
 //! A token's header: it may choose among our keys, and nothing else.
 
-use crate::{Algorithm, InvalidReason, object::Object};
+use crate::{Algorithm, InvalidReason, TokenTypes, object::Object};
 
 /// Members that change what the rest of the token means. None is supported, so none is allowed:
 /// `crit` (RFC 7515 §4.1.11), `b64` (RFC 7797), `zip` and `enc` of an encrypted token (RFC 7516
 /// §4.1), and `cty`, with which a token says that another one is inside (RFC 7519 §5.2).
 const EXTENSIONS: [&str; 5] = ["crit", "b64", "zip", "enc", "cty"];
-
-/// What `typ` may say (RFC 7519 §5.1, RFC 9068 §2.1), without regard to case.
-const TYPES: [&str; 2] = ["JWT", "at+jwt"];
 
 /// The part of a header that is read.
 ///
@@ -22,14 +19,12 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    pub(crate) fn decode(part: &str) -> Result<Self, InvalidReason> {
+    pub(crate) fn decode(part: &str, types: &TokenTypes) -> Result<Self, InvalidReason> {
         let object = Object::decode(part).ok_or(InvalidReason::Header)?;
         if EXTENSIONS.iter().any(|it| object.has(it)) {
             return Err(InvalidReason::Extension);
         }
-        if let Some(typ) = object.text("typ").map_err(|_| InvalidReason::Header)?
-            && !is_access_token(typ)
-        {
+        if !types.allow(object.text("typ").map_err(|_| InvalidReason::Header)?) {
             return Err(InvalidReason::Type);
         }
         let algorithm = object.text("alg").map_err(|_| InvalidReason::Header)?;
@@ -42,11 +37,4 @@ impl Header {
             kid: kid.map(str::to_owned),
         })
     }
-}
-
-/// The prefix `application/` may be left out (RFC 7515 §4.1.9), so both spellings are one type.
-fn is_access_token(typ: &str) -> bool {
-    let (prefix, name) = typ.rsplit_once('/').unwrap_or(("application", typ));
-    prefix.eq_ignore_ascii_case("application")
-        && TYPES.iter().any(|it| name.eq_ignore_ascii_case(it))
 }

@@ -68,6 +68,33 @@ fn needs(algorithm: Algorithm) -> &'static str {
     }
 }
 
+/// The first byte of a point of which both coordinates follow (SEC 1 §2.3.3).
+const UNCOMPRESSED: u8 = 4;
+
+/// The numbers that a public key is made of, each as bytes with the highest first.
+#[derive(Debug, Clone, Copy)]
+pub enum KeyComponents<'a> {
+    /// RSA: modulus and exponent.
+    Rsa {
+        /// The modulus.
+        n: &'a [u8],
+        /// The exponent.
+        e: &'a [u8],
+    },
+    /// A point on P-256 or P-384, by its coordinates.
+    Ec {
+        /// The one coordinate.
+        x: &'a [u8],
+        /// The other.
+        y: &'a [u8],
+    },
+    /// A point of Ed25519.
+    Edwards {
+        /// The point in the form of RFC 8032 §5.1.2.
+        x: &'a [u8],
+    },
+}
+
 /// One key, pinned to one algorithm.
 ///
 /// A key without a key id is tried for tokens that name none; a token that names one needs a key
@@ -104,6 +131,44 @@ impl VerificationKey {
         }
         check_pem(pem)?;
         Ok(Self::new(algorithm, public_key(algorithm, pem)?))
+    }
+
+    /// A public key as it stands in a set of JSON web keys.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NotForPublicKeys`], [`KeyError::WrongKind`] when the components are of another
+    /// kind of key than the algorithm needs or not on its curve, [`KeyError::RsaSize`].
+    pub fn from_components(
+        algorithm: Algorithm,
+        components: &KeyComponents<'_>,
+    ) -> Result<Self, KeyError> {
+        if algorithm.min_secret_bytes().is_some() {
+            return Err(KeyError::NotForPublicKeys(algorithm));
+        }
+        let material = match *components {
+            KeyComponents::Rsa { n, e } => {
+                if !algorithm.is_rsa() {
+                    return Err(KeyError::WrongKind(algorithm));
+                }
+                check_rsa(algorithm, n, e)?;
+                DecodingKey::from_rsa_raw_components(significant(n), significant(e))
+            }
+            KeyComponents::Ec { x, y } => {
+                // Each as long as the field, with zeros in front where needed (RFC 7518 §6.2.1).
+                if x.len() != y.len() {
+                    return Err(KeyError::WrongKind(algorithm));
+                }
+                let point = [&[UNCOMPRESSED], x, y].concat();
+                check_point(algorithm, &point)?;
+                DecodingKey::from_ec_der(&point)
+            }
+            KeyComponents::Edwards { x } => {
+                check_point(algorithm, x)?;
+                DecodingKey::from_ed_der(x)
+            }
+        };
+        Ok(Self::new(algorithm, material))
     }
 
     /// Gives the key the id that tokens name it by in their header's `kid`.
@@ -157,37 +222,56 @@ fn check_pem(pem: &str) -> Result<(), KeyError> {
 /// Reads the key and proves that it is of the algorithm's kind. jsonwebtoken alone looks at the
 /// bytes of a key only when a signature is checked, and would then refuse every token.
 fn public_key(algorithm: Algorithm, pem: &str) -> Result<DecodingKey, KeyError> {
-    let read = match algorithm {
-        Algorithm::Es256 | Algorithm::Es384 => DecodingKey::from_ec_pem,
-        Algorithm::EdDsa => DecodingKey::from_ed_pem,
-        _ => DecodingKey::from_rsa_pem,
-    };
     let wrong = |_| KeyError::WrongKind(algorithm);
-    let key = read(pem.as_bytes()).map_err(wrong)?;
+    let key = match algorithm {
+        Algorithm::Es256 | Algorithm::Es384 => DecodingKey::from_ec_pem(pem.as_bytes()),
+        Algorithm::EdDsa => DecodingKey::from_ed_pem(pem.as_bytes()),
+        _ => DecodingKey::from_rsa_pem(pem.as_bytes()),
+    };
+    let key = key.map_err(wrong)?;
     let bytes = key.try_get_as_bytes().map_err(wrong)?;
+    if algorithm.is_rsa() {
+        let components = DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_public_key;
+        let (modulus, exponent) = components(bytes).map_err(wrong)?;
+        check_rsa(algorithm, &modulus, &exponent)?;
+    } else {
+        check_point(algorithm, bytes)?;
+    }
+    Ok(key)
+}
+
+/// A point on the algorithm's curve. Each curve has points of a length of its own.
+fn check_point(algorithm: Algorithm, point: &[u8]) -> Result<(), KeyError> {
     let curve: &dyn VerificationAlgorithm = match algorithm {
         Algorithm::Es256 => &ECDSA_P256_SHA256_FIXED,
         Algorithm::Es384 => &ECDSA_P384_SHA384_FIXED,
         Algorithm::EdDsa => &ED25519,
-        _ => {
-            let bits = rsa_bits(bytes).ok_or(KeyError::WrongKind(algorithm))?;
-            return if RSA_BITS.contains(&bits) {
-                Ok(key)
-            } else {
-                Err(KeyError::RsaSize { bits })
-            };
-        }
+        _ => return Err(KeyError::WrongKind(algorithm)),
     };
-    ParsedPublicKey::new(curve, bytes).map_err(|_| KeyError::WrongKind(algorithm))?;
-    Ok(key)
+    ParsedPublicKey::new(curve, point).map(drop).map_err(|_| KeyError::WrongKind(algorithm))
 }
 
-/// The size of an RSA key's modulus in bits; none when the bytes are no sound RSA key.
-fn rsa_bits(der: &[u8]) -> Option<usize> {
-    let components = DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_public_key;
-    let (modulus, _) = components(der).ok()?;
-    let significant = modulus.iter().skip_while(|it| **it == 0);
-    let bytes = significant.clone().count();
-    let unused = significant.copied().next()?.leading_zeros();
-    (bytes * 8).checked_sub(usize::try_from(unused).ok()?)
+/// A modulus of a size that is allowed, and an exponent that makes forging hard: with 1 every text
+/// would be its own signature.
+fn check_rsa(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Result<(), KeyError> {
+    let is_odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+    let exponent = significant(exponent);
+    if !is_odd(modulus) || !is_odd(exponent) || exponent == [1] {
+        return Err(KeyError::WrongKind(algorithm));
+    }
+    let bits = bits(modulus);
+    if RSA_BITS.contains(&bits) { Ok(()) } else { Err(KeyError::RsaSize { bits }) }
+}
+
+/// A number without zeros in front.
+fn significant(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|it| **it == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// The size of a number in bits.
+fn bits(number: &[u8]) -> usize {
+    let significant = significant(number);
+    let unused = significant.first().map_or(0, |it| it.leading_zeros());
+    significant.len() * 8 - usize::try_from(unused).unwrap_or(0)
 }

@@ -131,7 +131,7 @@ impl TokenMinter {
     }
 
     fn lifetime_secs(&self, lifetime: Duration) -> Result<i64, MintError> {
-        let max = self.rules.max_lifetime;
+        let max = self.rules.times.max_lifetime;
         let secs = i64::try_from(lifetime.as_secs()).ok();
         secs.filter(|secs| *secs > 0 && lifetime <= max).ok_or(MintError::Lifetime { max })
     }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fmt};
 
+use crate::Permission;
+
 /// A scope has a character that RFC 6749 §3.3 does not allow, or none at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a scope is printable ASCII without spaces, quotes and backslashes")]
@@ -29,6 +31,11 @@ impl Permissions {
         self.0.contains(scope)
     }
 
+    /// True when this was granted.
+    pub fn allow(&self, permission: Permission) -> bool {
+        self.contains(permission.as_str())
+    }
+
     /// True when no scope was granted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -37,11 +44,6 @@ impl Permissions {
     /// The scopes in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(AsRef::as_ref)
-    }
-
-    /// Takes the scopes of another set in.
-    pub(crate) fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
     }
 }
 

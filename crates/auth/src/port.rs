@@ -32,4 +32,10 @@ pub trait TokenVerifier: Send + Sync + 'static {
     /// [`AuthError::Invalid`] when the token is not believed, whatever the reason;
     /// [`AuthError::Unavailable`] when it could not be decided, so that it may be tried again.
     async fn verify(&self, token: &str) -> Result<Principal, AuthError>;
+
+    /// True when tokens can be decided upon. False only until that was so for the first time, for
+    /// instance because the issuer's keys have not come yet.
+    fn is_ready(&self) -> bool {
+        true
+    }
 }

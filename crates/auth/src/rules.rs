@@ -28,6 +28,9 @@ pub enum RulesError {
          meaning"
     )]
     ClaimName(String),
+    /// Two verifiers would be asked about the same token.
+    #[error("two issuers have the name `{0}`: configure each one once")]
+    SameIssuer(String),
     /// No token can live that short.
     #[error("the maximum lifetime of a token is too short: allow at least one second")]
     Lifetime,
@@ -40,8 +43,30 @@ pub struct TokenRules {
     pub(crate) audiences: Vec<String>,
     pub(crate) tenant_claim: String,
     pub(crate) user_claim: String,
+    pub(crate) times: Times,
+}
+
+/// How the times in a token are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
     pub(crate) leeway: Duration,
     pub(crate) max_lifetime: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { leeway: LEEWAY, max_lifetime: MAX_LIFETIME }
+    }
+}
+
+impl Times {
+    pub(crate) fn with_max_lifetime(mut self, max_lifetime: Duration) -> Result<Self, RulesError> {
+        if max_lifetime < Duration::from_secs(1) {
+            return Err(RulesError::Lifetime);
+        }
+        self.max_lifetime = max_lifetime;
+        Ok(self)
+    }
 }
 
 impl TokenRules {
@@ -64,8 +89,7 @@ impl TokenRules {
             audiences: names(audiences).ok_or(RulesError::NoAudience)?,
             tenant_claim: "tenant".to_owned(),
             user_claim: "sub".to_owned(),
-            leeway: LEEWAY,
-            max_lifetime: MAX_LIFETIME,
+            times: Times::default(),
         })
     }
 
@@ -88,7 +112,7 @@ impl TokenRules {
     /// Allows the issuer's clock to differ from ours by this much, in both directions.
     #[must_use]
     pub fn with_leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
+        self.times.leeway = leeway;
         self
     }
 
@@ -99,27 +123,25 @@ impl TokenRules {
     ///
     /// [`RulesError::Lifetime`] when it is shorter than a second.
     pub fn with_max_lifetime(mut self, max_lifetime: Duration) -> Result<Self, RulesError> {
-        if max_lifetime < Duration::from_secs(1) {
-            return Err(RulesError::Lifetime);
-        }
-        self.max_lifetime = max_lifetime;
+        self.times = self.times.with_max_lifetime(max_lifetime)?;
         Ok(self)
     }
 }
 
 /// At least one name, none empty.
-fn names(names: impl IntoIterator<Item: Into<String>>) -> Option<Vec<String>> {
+pub(crate) fn names(names: impl IntoIterator<Item: Into<String>>) -> Option<Vec<String>> {
     let names: Vec<String> = names.into_iter().map(Into::into).collect();
     let usable = !names.is_empty() && names.iter().all(|name| !name.is_empty());
     usable.then_some(names)
 }
 
 fn claim_name(name: String) -> Result<String, RulesError> {
-    if name.is_empty() || RESERVED.contains(&name.as_str()) {
-        Err(RulesError::ClaimName(name))
-    } else {
-        Ok(name)
-    }
+    if name.is_empty() || is_reserved(&name) { Err(RulesError::ClaimName(name)) } else { Ok(name) }
+}
+
+/// True for a claim that has a meaning of its own.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
 }
 
 #[cfg(test)]

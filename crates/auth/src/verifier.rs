@@ -1,13 +1,13 @@
 //! The verifier of signed JSON web tokens.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use loquat_domain::Timestamp;
 
 use crate::{
-    Algorithm, AuthError, InvalidReason, KeyError, Principal, TokenRules, TokenVerifier,
-    VerificationKey, claims,
+    AuthError, InvalidReason, IssuerRules, KeyError, KeySet, KeySource, Principal, TokenRules,
+    TokenVerifier, VerificationKey, claims,
     clock::{Clock, system_clock},
     header::Header,
     object::Object,
@@ -26,14 +26,13 @@ pub(crate) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 ///
 /// Times are checked against one reading of the wall clock, with the leeway of the rules.
 pub struct JwtVerifier {
-    by_kid: HashMap<String, Arc<VerificationKey>>,
-    by_algorithm: HashMap<Algorithm, Vec<Arc<VerificationKey>>>,
-    rules: TokenRules,
+    keys: Arc<dyn KeySource>,
+    rules: IssuerRules,
     clock: Clock,
 }
 
 impl JwtVerifier {
-    /// A verifier that reads the machine's clock.
+    /// A verifier with these keys that reads the machine's clock.
     ///
     /// # Errors
     ///
@@ -42,20 +41,12 @@ impl JwtVerifier {
         keys: impl IntoIterator<Item = VerificationKey>,
         rules: TokenRules,
     ) -> Result<Self, KeyError> {
-        let mut by_kid = HashMap::new();
-        let mut by_algorithm: HashMap<_, Vec<_>> = HashMap::new();
-        for key in keys.into_iter().map(Arc::new) {
-            if let Some(kid) = key.kid.clone()
-                && by_kid.insert(kid.clone(), Arc::clone(&key)).is_some()
-            {
-                return Err(KeyError::SameKid(kid));
-            }
-            by_algorithm.entry(key.algorithm).or_default().push(key);
-        }
-        if by_algorithm.is_empty() {
-            return Err(KeyError::NoKeys);
-        }
-        Ok(Self { by_kid, by_algorithm, rules, clock: system_clock() })
+        Ok(Self::of_issuer(Arc::new(KeySet::new(keys)?), rules.into()))
+    }
+
+    /// A verifier for the tokens of one issuer, whose keys may change. It reads the machine's clock.
+    pub fn of_issuer(keys: Arc<dyn KeySource>, rules: IssuerRules) -> Self {
+        Self { keys, rules, clock: system_clock() }
     }
 
     /// Reads the wall-clock time from somewhere else.
@@ -65,50 +56,43 @@ impl JwtVerifier {
         self
     }
 
-    fn check(&self, token: &str) -> Result<Principal, InvalidReason> {
-        let parts = Parts::split(token)?;
-        let header = Header::decode(parts.header)?;
-        let keys = self.keys_for(&header)?;
-        if !keys.iter().any(|key| key.signed(parts.message, parts.signature)) {
-            return Err(InvalidReason::Signature);
-        }
-        let claims = Object::decode(parts.payload).ok_or(InvalidReason::Claims)?;
-        claims::principal(&claims, &self.rules, (self.clock)())
-    }
-
-    fn keys_for(&self, header: &Header) -> Result<&[Arc<VerificationKey>], InvalidReason> {
-        let Some(kid) = &header.kid else {
-            let keys = self.by_algorithm.get(&header.algorithm);
-            return keys.map(Vec::as_slice).ok_or(InvalidReason::UnknownKey);
-        };
-        let key = self.by_kid.get(kid).ok_or(InvalidReason::UnknownKey)?;
-        if key.algorithm == header.algorithm {
-            Ok(std::slice::from_ref(key))
-        } else {
-            Err(InvalidReason::Algorithm)
-        }
+    /// Whose tokens it believes.
+    pub(crate) fn issuers(&self) -> &[String] {
+        &self.rules.issuers
     }
 }
 
 #[async_trait]
 impl TokenVerifier for JwtVerifier {
     async fn verify(&self, token: &str) -> Result<Principal, AuthError> {
-        self.check(token).map_err(AuthError::Invalid)
+        let parts = Parts::split(token)?;
+        let header = Header::decode(parts.header, &self.rules.types)?;
+        let keys = self.keys.find(header.kid.as_deref(), header.algorithm).await?;
+        if !keys.iter().any(|key| key.signed(parts.message, parts.signature)) {
+            self.keys.doubt();
+            return Err(InvalidReason::Signature.into());
+        }
+        let claims = Object::decode(parts.payload).ok_or(InvalidReason::Claims)?;
+        Ok(claims::principal(&claims, &self.rules, (self.clock)())?)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.keys.is_ready()
     }
 }
 
 /// The compact form of a signed token (RFC 7515 §3.1), not decoded.
-struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     /// What is signed: header, dot, payload.
     message: &'a str,
     header: &'a str,
-    payload: &'a str,
+    pub(crate) payload: &'a str,
     signature: &'a str,
 }
 
 impl<'a> Parts<'a> {
     /// Any other form is refused: five parts are an encrypted token, braces the JSON form.
-    fn split(token: &'a str) -> Result<Self, InvalidReason> {
+    pub(crate) fn split(token: &'a str) -> Result<Self, InvalidReason> {
         const MALFORMED: InvalidReason = InvalidReason::Malformed;
         if token.len() > MAX_TOKEN_BYTES {
             return Err(InvalidReason::TooLong);
