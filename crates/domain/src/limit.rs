@@ -1,6 +1,8 @@
 //! How much may be used.
 
-use crate::UserId;
+use std::ops::Range;
+
+use crate::{Timestamp, UserId};
 
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +31,43 @@ impl Meter {
             Self::MicrosPerMonth => "micros_per_month",
         }
     }
+
+    /// The period that a moment is in, UTC: what is counted in one is not counted in the next.
+    /// [`Meter::Streams`] has but one, from the Unix epoch to the far future.
+    pub fn period(self, moment: Timestamp) -> Range<Timestamp> {
+        let micros = moment.as_micros();
+        let starting = |start: i64, length: i64| {
+            Timestamp::from_micros(start)..Timestamp::from_micros(start.saturating_add(length))
+        };
+        let every =
+            |length: i64| starting(micros.saturating_sub(micros.rem_euclid(length)), length);
+        match self {
+            Self::RequestsPerMinute => every(60_000_000),
+            Self::Streams => starting(0, i64::MAX),
+            Self::TokensPerDay => every(DAY),
+            Self::MicrosPerMonth => {
+                let first = first_of_month(micros.div_euclid(DAY));
+                // No month is longer than 31 days, and none is shorter than 28.
+                let next = first_of_month(first + 31);
+                let at = |day: i64| Timestamp::from_micros(day.saturating_mul(DAY));
+                at(first)..at(next)
+            }
+        }
+    }
+}
+
+/// A day in microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// The first day of the month that a day is in, both as days since the Unix epoch: in years that
+/// begin with March, so that a leap day is the last of its year, and of which 400 are 146,097 days.
+const fn first_of_month(day: i64) -> i64 {
+    let since_march_of_year_0 = day + 719_468;
+    let of_era = since_march_of_year_0.rem_euclid(146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    day - (of_year - (153 * month + 2) / 5)
 }
 
 /// Who is limited, within a tenant.
@@ -47,7 +86,8 @@ pub enum Whom {
 pub struct LimitKey {
     /// Who is limited.
     pub whom: Whom,
-    /// For which model, by the name that callers use; `None` is for all of them together.
+    /// For which model, by the name that callers use, which is not empty; `None` is for all of them
+    /// together.
     pub model: Option<String>,
     /// What is limited.
     pub meter: Meter,
@@ -60,4 +100,60 @@ pub struct Limit {
     pub key: LimitKey,
     /// The most that may be used; `None` lifts a limit that is said elsewhere.
     pub most: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn period(meter: Meter, secs: i64) -> (i64, i64) {
+        let Range { start, end } = meter.period(Timestamp::from_micros(secs * 1_000_000 + 1));
+        (start.as_secs(), end.as_secs())
+    }
+
+    #[test]
+    fn minutes_and_days_begin_where_clocks_show_zero() {
+        assert_eq!(period(Meter::RequestsPerMinute, 61), (60, 120));
+        assert_eq!(period(Meter::RequestsPerMinute, -1), (-60, 0));
+        assert_eq!(period(Meter::TokensPerDay, 86_399), (0, 86_400));
+        assert_eq!(period(Meter::TokensPerDay, -1), (-86_400, 0));
+    }
+
+    #[test]
+    fn months_follow_the_calendar() {
+        // date -u -d 2026-11-01 +%s, and so on.
+        let november = (1_793_491_200, 1_796_083_200);
+        assert_eq!(period(Meter::MicrosPerMonth, november.0), november);
+        assert_eq!(period(Meter::MicrosPerMonth, november.1 - 1), november);
+        let leap_february = (1_706_745_600, 1_709_251_200);
+        assert_eq!(period(Meter::MicrosPerMonth, leap_february.1 - 1), leap_february);
+        let february_2100 = (4_105_123_200, 4_107_542_400);
+        assert_eq!(period(Meter::MicrosPerMonth, february_2100.0), february_2100);
+        let december_1969 = (-2_678_400, 0);
+        assert_eq!(period(Meter::MicrosPerMonth, -1), december_1969);
+    }
+
+    #[test]
+    fn periods_follow_one_another_without_a_gap() {
+        for meter in [Meter::RequestsPerMinute, Meter::TokensPerDay, Meter::MicrosPerMonth] {
+            let mut last = meter.period(Timestamp::from_micros(951_782_400_000_000));
+            for _ in 0..5_000 {
+                let next = meter.period(last.end);
+                assert_eq!(next.start, last.end);
+                let before = Timestamp::from_micros(next.end.as_micros() - 1);
+                assert_eq!(meter.period(before), next);
+                last = next;
+            }
+        }
+    }
+
+    #[test]
+    fn the_ends_of_time_are_in_periods_too() {
+        for meter in Meter::ALL {
+            for micros in [i64::MIN, i64::MAX] {
+                let Range { start, end } = meter.period(Timestamp::from_micros(micros));
+                assert!(start < end, "{meter:?} at {micros}");
+            }
+        }
+    }
 }

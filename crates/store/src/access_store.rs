@@ -33,7 +33,7 @@ pub struct Revocation {
 /// All revoked accesses of all tenants, as they are to be obeyed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RevocationList {
-    /// Another one after each change.
+    /// Another one after each change, also when one that may be forgotten is.
     pub version: i64,
     /// Whose. Those that may be forgotten by now are not among them.
     pub revoked: Vec<(TenantId, Revoked)>,
@@ -42,7 +42,7 @@ pub struct RevocationList {
 /// Something that an administrator has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Its own id, a UUIDv7.
+    /// Its own id, a UUIDv7. An entry whose id is in the log already is not kept again.
     pub id: Uuid,
     /// When.
     pub at: Timestamp,

@@ -87,14 +87,16 @@ pub struct UsageRow {
 #[async_trait]
 pub trait Ledger: Send + Sync + 'static {
     /// Adds charges. One whose response, purpose and attempt are in the book already is left out, and
-    /// so is one whose id is.
+    /// so is one whose id is. Numbers of tokens and prices above what a column of 64 signed bits holds
+    /// are kept as that.
     ///
     /// # Errors
     ///
     /// None but [`StoreError::Unavailable`] and [`StoreError::Internal`].
     async fn record(&self, scope: &Scope, charges: Vec<Charge>) -> Result<(), StoreError>;
 
-    /// Reads usage, ordered by its key.
+    /// Reads usage, ordered by its key. Where there are no charges there is no row. A sum of tokens
+    /// or of cost that does not fit is the greatest that does.
     ///
     /// # Errors
     ///

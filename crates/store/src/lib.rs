@@ -38,7 +38,7 @@ pub use ledger::MockLedger;
 pub use ledger::{Ledger, UsageGroups, UsageKey, UsageQuery, UsageRow, Whose};
 #[cfg(feature = "mock")]
 pub use limit_store::MockLimitStore;
-pub use limit_store::{AllowanceKey, Exchange, Exchanged, LimitStore};
+pub use limit_store::{AllowanceKey, Exchange, Exchanged, LimitStore, Settled};
 pub use once::{Earlier, Made, Once};
 pub use turn_store::{
     BeginTurn, Checkpoint, CheckpointLog, EventLog, FinishTurn, Head, History, HistoryStart,
