@@ -2,10 +2,11 @@
 //! implementations of the ports, conformance suites that every adapter of a port passes, and
 //! strict checkers for every stream format.
 //!
-//! - Fakes: [`MemoryStore`] for the three store ports, [`ScriptedProvider`] for a model inside the
+//! - Fakes: [`MemoryStore`] for all store ports, [`ScriptedProvider`] for a model inside the
 //!   process, [`ScriptedUpstream`] for one behind a socket, [`FakeClock`] and [`FakeIds`].
 //! - Postgres: [`TestDatabase`], a migrated database of a test's own, and [`PrivateCluster`], a
 //!   server that a test may break.
+//! - Identity: [`IdentityServer`], an `OpenID` provider that rotates its keys, and lies when told to.
 //! - Suites: [`store_conformance!`] and [`store_model!`] for every store.
 //! - Checkers: [`ResponsesStreamChecker`], [`CompletionsStreamChecker`], [`ChatStreamChecker`], and
 //!   [`check_response_object`] for answers that do not stream.
@@ -19,6 +20,7 @@
 mod clock;
 pub mod dialogues;
 pub mod flatness;
+mod identity_server;
 mod ids;
 mod memory_store;
 #[cfg(unix)]
@@ -30,6 +32,7 @@ mod streams;
 mod upstream;
 
 pub use clock::FakeClock;
+pub use identity_server::{IdentityAlgorithm, IdentityAnswer, IdentityServer};
 pub use ids::FakeIds;
 pub use memory_store::{HeldCall, MemoryStore, StoreCall};
 #[cfg(unix)]

@@ -1,10 +1,14 @@
 //! The store ports over maps: small enough to be read at once, complete enough to pass the
 //! conformance suite.
 
+mod access;
 mod context;
 mod conversations;
 mod interventions;
 mod keys;
+mod ledger;
+mod limits;
+mod pages;
 mod tenant;
 mod turns;
 mod upkeep;

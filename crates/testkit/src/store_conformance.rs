@@ -11,6 +11,9 @@
     reason = "a scenario is a test: it panics where the store is wrong"
 )]
 
+mod access;
+mod acts;
+mod allowances;
 mod begin;
 mod branches;
 mod conversations;
@@ -24,6 +27,8 @@ mod history;
 mod items;
 mod jobs;
 mod leases;
+mod ledger;
+mod limits;
 mod lines;
 mod lists;
 mod once;
@@ -34,12 +39,20 @@ mod strangers;
 mod things;
 mod window;
 
-use loquat_store::{ContextStore, ConversationStore, TurnStore, Upkeep};
+use loquat_store::{
+    AccessStore, ContextStore, ConversationStore, Ledger, LimitStore, TurnStore, Upkeep,
+};
 
 /// All store ports in one object: what the suite runs on.
-pub trait Store: ConversationStore + TurnStore + ContextStore + Upkeep {}
+pub trait Store:
+    ConversationStore + TurnStore + ContextStore + Ledger + LimitStore + AccessStore + Upkeep
+{
+}
 
-impl<T: ConversationStore + TurnStore + ContextStore + Upkeep> Store for T {}
+impl<T> Store for T where
+    T: ConversationStore + TurnStore + ContextStore + Ledger + LimitStore + AccessStore + Upkeep
+{
+}
 
 /// Runs the conformance suite on a store: expands to one `#[tokio::test]` per scenario, so that no
 /// store can forget one.
@@ -266,6 +279,53 @@ macro_rules! store_conformance {
             a_deleted_conversation_leaves_nothing_derived
             what_is_derived_does_not_exist_for_a_stranger
             two_tenants_have_each_their_own_context
+            a_turns_end_brings_its_charges
+            an_end_that_is_refused_brings_no_charges
+            a_turn_may_end_with_a_charge_that_was_recorded_before
+            a_call_is_charged_once
+            every_attempt_for_every_purpose_is_charged
+            charges_without_a_response_are_all_kept
+            charges_outlive_what_they_were_for
+            usage_of_nothing_has_no_rows
+            usage_is_exactly_the_sum_of_its_charges
+            pages_of_usage_are_the_whole
+            paging_usage_goes_on_under_later_charges
+            usage_is_somebodys_or_the_tenants
+            charges_of_another_tenant_do_not_exist
+            a_period_of_usage_ends_before_its_end
+            days_of_usage_are_those_of_utc
+            the_largest_sums_do_not_wrap
+            a_route_comes_back_byte_for_byte
+            an_exchange_grants_from_need_to_want_or_nothing
+            of_racing_exchanges_no_more_is_granted_than_there_is
+            a_count_is_what_all_have_together
+            what_is_given_back_is_free_again
+            what_belongs_to_another_period_is_forgotten
+            what_is_owed_is_added_whatever_the_limit_is
+            a_limit_below_what_is_taken_grants_nothing
+            streams_of_a_holder_that_is_gone_are_free_again
+            a_holder_keeps_its_streams_while_it_exchanges
+            counts_are_apart
+            a_batch_is_answered_in_its_order
+            an_exchange_tells_its_period
+            the_largest_amounts_are_counted
+            only_counts_that_are_over_are_forgotten
+            a_limit_that_is_set_again_is_replaced
+            a_limit_is_removed_once
+            limits_are_listed_by_their_keys
+            limits_of_another_tenant_do_not_exist
+            changes_of_limits_are_in_the_audit_log
+            access_is_revoked_until_it_is_restored
+            access_that_is_revoked_again_is_revoked_anew
+            access_is_restored_once
+            revocations_are_listed_by_whose_they_are
+            the_list_of_revocations_has_a_version
+            a_revocation_whose_time_is_over_is_none
+            revocations_of_another_tenant_do_not_exist
+            changes_of_access_are_in_the_audit_log
+            an_entry_of_the_audit_log_comes_back_byte_for_byte
+            paging_visits_each_entry_of_the_audit_log_once
+            an_entry_of_another_tenants_log_is_no_cursor
             a_store_that_works_answers_a_ping
         );
     };
@@ -273,9 +333,9 @@ macro_rules! store_conformance {
 
 mod scenarios {
     pub use super::{
-        begin::*, branches::*, conversations::*, deletion::*, derived::*, events::*, fidelity::*,
-        finish::*, history::*, items::*, jobs::*, leases::*, lines::*, lists::*, once::*,
-        responses::*, stops::*, strangers::*, window::*,
+        access::*, allowances::*, begin::*, branches::*, conversations::*, deletion::*, derived::*,
+        events::*, fidelity::*, finish::*, history::*, items::*, jobs::*, leases::*, ledger::*,
+        limits::*, lines::*, lists::*, once::*, responses::*, stops::*, strangers::*, window::*,
     };
 }
 

@@ -7,7 +7,7 @@ use loquat_domain::{
 };
 use loquat_store::{Archived, ConversationPatch, ConversationStore, Made, Once, StoreError};
 
-use super::{MemoryStore, StoreCall};
+use super::{MemoryStore, StoreCall, pages::following};
 
 #[async_trait]
 impl ConversationStore for MemoryStore {
@@ -209,23 +209,4 @@ impl ConversationStore for MemoryStore {
         }
         Ok(Branch { active: true, ..branch })
     }
-}
-
-/// What comes after the page's cursor, in the page's order, of a list that is oldest first.
-fn following<T, Id: PartialEq>(
-    mut list: Vec<&T>,
-    id: impl Fn(&T) -> Id,
-    page: PageRequest<Id>,
-) -> Result<impl Iterator<Item = &T>, StoreError> {
-    if page.order == Order::Descending {
-        list.reverse();
-    }
-    let seen = match page.after {
-        None => 0,
-        Some(after) => {
-            let cursor = list.iter().position(|entry| id(entry) == after);
-            cursor.ok_or(StoreError::CursorNotFound)? + 1
-        }
-    };
-    Ok(list.into_iter().skip(seen))
 }

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
 
 use loquat_domain::{
-    Branch, Conversation, ConversationId, Item, ItemId, RawJson, Response, ResponseId, StoredItem,
-    Timestamp, UserId,
+    Branch, Conversation, ConversationId, Item, ItemId, LimitKey, RawJson, Response, ResponseId,
+    StoredItem, Timestamp, UserId,
 };
-use loquat_store::{CheckpointLog, StoreError};
+use loquat_store::{AllowanceKey, AuditEntry, CheckpointLog, Revocation, Revoked, StoreError};
+use uuid::Uuid;
 
 use super::{
     context::ContextRow,
     keys::{KeyName, KeyRow},
+    ledger::ChargeRow,
+    limits::Count,
 };
 
 #[derive(Debug, Default)]
@@ -19,6 +22,14 @@ pub(super) struct Tenant {
     pub(super) items: HashMap<ItemId, ItemRow>,
     pub(super) responses: HashMap<ResponseId, ResponseRow>,
     pub(super) keys: HashMap<KeyName, KeyRow>,
+    /// The book of charges, in the order in which they came.
+    pub(super) charges: Vec<ChargeRow>,
+    pub(super) counts: HashMap<AllowanceKey, Count>,
+    pub(super) limits: BTreeMap<LimitKey, Option<u64>>,
+    pub(super) revocations: BTreeMap<Revoked, Revocation>,
+    /// How often they have changed.
+    pub(super) revocations_version: i64,
+    pub(super) audit: BTreeMap<Uuid, AuditEntry>,
     /// How many tickets of jobs have been given out.
     pub(super) tickets: i64,
 }

@@ -170,6 +170,7 @@ impl TurnStore for MemoryStore {
         }
         tenant.check_new(&turn.output)?;
         let (conversation, input_end) = (row.conversation, row.leaf);
+        tenant.record(&scope.user, turn.charges);
         let output = turn.output.iter().map(|item| item.id).collect();
         let leaf = tenant.attach(conversation, input_end, turn.output);
         tenant.update_context(conversation, turn.context_state);

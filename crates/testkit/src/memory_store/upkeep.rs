@@ -33,6 +33,8 @@ impl Upkeep for MemoryStore {
         for tenant in tables.0.values_mut() {
             forgotten += tenant.forget_logs(now, limit - forgotten.min(limit));
             forgotten += tenant.forget_keys(now, limit - forgotten.min(limit));
+            forgotten += tenant.forget_counts(now, limit - forgotten.min(limit));
+            forgotten += tenant.forget_revocations(now, limit - forgotten.min(limit));
         }
         Ok(forgotten)
     }

@@ -10,6 +10,8 @@ use loquat_domain::{
 };
 use loquat_store::{Checkpoint, CheckpointLog, FinishTurn, Once, json};
 
+use uuid::Uuid;
+
 use super::person::{Begun, HOUR};
 use crate::FakeIds;
 
@@ -27,6 +29,11 @@ pub(super) fn item_id() -> ItemId {
 
 pub(super) fn response_id() -> ResponseId {
     ResponseId::from_uuid(IDS.next_id())
+}
+
+/// An id of something that has no type of its own.
+pub(super) fn fresh_id() -> Uuid {
+    IDS.next_id()
 }
 
 pub(super) fn scope(tenant: &str, user: &str) -> Scope {
