@@ -1,5 +1,7 @@
 //! Who may not, and who has decided what.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use loquat_domain::{Page, PageRequest, RawJson, Scope, TenantId, Timestamp, TokenId, UserId};
 use uuid::Uuid;
@@ -15,6 +17,17 @@ pub enum Revoked {
     User(UserId),
     /// That of whoever shows this token.
     Token(TokenId),
+}
+
+impl fmt::Display for Revoked {
+    /// As it stands in the audit log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tenant => f.write_str("tenant"),
+            Self::User(user) => write!(f, "user {user}"),
+            Self::Token(token) => write!(f, "token {token}"),
+        }
+    }
 }
 
 /// A revoked access.
@@ -54,6 +67,17 @@ pub struct AuditEntry {
     pub subject: String,
     /// More, as a JSON object.
     pub details: RawJson,
+}
+
+impl AuditEntry {
+    /// An access was revoked.
+    pub const REVOKE: &str = "access.revoke";
+    /// A revoked access was given back.
+    pub const RESTORE: &str = "access.restore";
+    /// A limit was set.
+    pub const SET_LIMIT: &str = "limit.set";
+    /// A limit that was set was taken away.
+    pub const REMOVE_LIMIT: &str = "limit.remove";
 }
 
 /// Keeps whose access is revoked, and the audit log.

@@ -104,6 +104,16 @@ pub enum TurnHome {
     },
 }
 
+impl TurnHome {
+    /// The conversation's id.
+    pub const fn conversation(&self) -> ConversationId {
+        match self {
+            Self::New { conversation, .. } => conversation.id,
+            Self::Existing { id, .. } => *id,
+        }
+    }
+}
+
 /// Where in an existing conversation a turn's input goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
