@@ -161,8 +161,9 @@ impl KeySource for Jwks {
         match (self.wait(fetches).await, miss) {
             (Ok(()), _) => Ok(look(&self.shared.state.borrow(), kid, algorithm)?),
             // Why there were no keys says more than that they did not come now.
-            (Err(_), Miss::Unknown(unknown)) => Err(Miss::Unknown(unknown).into()),
-            (Err(unknown), Miss::Invalid(_)) => Err(Miss::Unknown(unknown).into()),
+            (Err(_), Miss::Unknown(unknown)) | (Err(unknown), Miss::Invalid(_)) => {
+                Err(Miss::Unknown(unknown).into())
+            }
         }
     }
 

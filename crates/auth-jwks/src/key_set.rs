@@ -35,7 +35,8 @@ struct Key {
     kty: String,
     #[serde(rename = "use")]
     purpose: Option<String>,
-    key_ops: Option<Vec<String>>,
+    #[serde(rename = "key_ops")]
+    operations: Option<Vec<String>>,
     alg: Option<String>,
     kid: Option<String>,
     crv: Option<String>,
@@ -70,7 +71,7 @@ impl Key {
         let says = |ops: &Vec<String>| ops.iter().any(|it| it == "verify");
         self.d.is_none()
             && self.purpose.as_deref().is_none_or(|it| it == "sig")
-            && self.key_ops.as_ref().is_none_or(says)
+            && self.operations.as_ref().is_none_or(says)
     }
 
     /// The key for this algorithm, if it is one.
