@@ -1,0 +1,205 @@
+//! When a provider is asked and when it is not: pure, but for the moments that it is told.
+
+use std::time::Duration;
+
+use loquat_provider::ProviderError;
+use tokio::time::Instant;
+
+use super::{Circuit, GuardOptions, Health, LastFailure, Refusal};
+
+/// How long a provider is left alone that asks to slow down without saying for how long.
+const SLOW_DOWN: Duration = Duration::from_secs(1);
+
+/// Whether a call could be made to somebody else instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    Somebody,
+    Nobody,
+}
+
+/// In which right a call was let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pass {
+    Ordinary,
+    /// It tries a provider that failed before; only one call at a time does.
+    Trial,
+}
+
+/// What the operator should know.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It failed once: who has somebody else to ask leaves it alone.
+    InDoubt { code: &'static str, wait: Duration },
+    /// It failed too often: nobody asks it.
+    Opened { code: &'static str, wait: Duration },
+    /// It answers.
+    Closed,
+}
+
+#[derive(Debug)]
+pub(super) struct Breaker {
+    options: GuardOptions,
+    /// There since a call failed and until one is answered.
+    trouble: Option<Trouble>,
+    /// Answers in a row that broke off.
+    cuts: u32,
+    not_before: Option<Instant>,
+    last_failure: Option<(&'static str, Instant)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Trouble {
+    /// Calls in a row that failed before an answer began.
+    failures: u32,
+    /// Whether nobody asks it any more, or only those who have nobody else.
+    is_open: bool,
+    /// How long it is left alone before it is tried.
+    wait: Duration,
+    /// When it is tried.
+    try_at: Instant,
+    /// True while a call tries it.
+    on_trial: bool,
+}
+
+impl Breaker {
+    pub(super) const fn new(options: GuardOptions) -> Self {
+        Self { options, trouble: None, cuts: 0, not_before: None, last_failure: None }
+    }
+
+    pub(super) fn refusal(&self, now: Instant, elsewhere: Elsewhere) -> Option<Refusal> {
+        if let Some(wait) = self.asked_to_wait(now) {
+            return Some(Refusal::AskedToWait(wait));
+        }
+        let trouble = self.trouble.filter(|trouble| trouble.on_trial || now < trouble.try_at)?;
+        match elsewhere {
+            _ if trouble.is_open => Some(Refusal::CircuitOpen),
+            Elsewhere::Somebody => Some(Refusal::InDoubt),
+            Elsewhere::Nobody => None,
+        }
+    }
+
+    pub(super) fn pass(&mut self, now: Instant, elsewhere: Elsewhere) -> Result<Pass, Refusal> {
+        if let Some(refusal) = self.refusal(now, elsewhere) {
+            return Err(refusal);
+        }
+        match &mut self.trouble {
+            Some(trouble) if !trouble.on_trial && trouble.try_at <= now => {
+                trouble.on_trial = true;
+                Ok(Pass::Trial)
+            }
+            Some(_) | None => Ok(Pass::Ordinary),
+        }
+    }
+
+    /// A provider that says something is there, whoever asked it.
+    pub(super) fn answers(&mut self) -> Option<Change> {
+        self.trouble.take().map(|_| Change::Closed)
+    }
+
+    pub(super) const fn whole(&mut self) {
+        self.cuts = 0;
+    }
+
+    /// A call that nobody waited for any more says nothing.
+    pub(super) const fn left(&mut self, pass: Pass) {
+        if let (Some(trouble), Pass::Trial) = (&mut self.trouble, pass) {
+            trouble.on_trial = false;
+        }
+    }
+
+    /// `pass` is there when the answer had not begun.
+    pub(super) fn failed(
+        &mut self,
+        pass: Option<Pass>,
+        error: &ProviderError,
+        now: Instant,
+    ) -> Option<Change> {
+        match error {
+            ProviderError::RateLimited { retry_after } => {
+                let wait = retry_after.unwrap_or(SLOW_DOWN).min(self.options.retry_after_at_most);
+                self.not_before = self.not_before.max(Some(now + wait));
+                return self.answers();
+            }
+            ProviderError::Rejected { .. } | ProviderError::ContextLengthExceeded => {
+                return self.answers();
+            }
+            ProviderError::Unavailable(_)
+            | ProviderError::ConnectTimeout
+            | ProviderError::FirstTokenTimeout
+            | ProviderError::IdleTimeout
+            | ProviderError::Authentication
+            | ProviderError::Protocol(_)
+            | ProviderError::Failed
+            | ProviderError::Disconnected(_) => {}
+        }
+        let code = error.code();
+        self.last_failure = Some((code, now));
+        if pass.is_none() {
+            self.cuts = self.cuts.saturating_add(1);
+            if self.cuts < self.options.failures {
+                return None;
+            }
+        }
+        let before = self.trouble;
+        let mut trouble = before.unwrap_or(Trouble {
+            failures: 0,
+            is_open: false,
+            wait: self.options.open_for.min(self.options.open_at_most),
+            try_at: now + self.options.open_for.min(self.options.open_at_most),
+            on_trial: false,
+        });
+        trouble.failures = trouble.failures.saturating_add(1);
+        if matches!(error, ProviderError::Authentication) {
+            trouble.put_off(self.options.open_at_most, now);
+        } else if pass == Some(Pass::Trial) {
+            trouble.put_off((trouble.wait * 2).min(self.options.open_at_most), now);
+        }
+        // Those who were let in before it opened say nothing new.
+        trouble.is_open |= trouble.failures >= self.options.failures
+            || pass.is_none()
+            || matches!(error, ProviderError::Authentication);
+        self.trouble = Some(trouble);
+        let Trouble { is_open, wait, .. } = trouble;
+        match before {
+            None if !is_open => Some(Change::InDoubt { code, wait }),
+            Some(before) if before.is_open || !is_open => None,
+            Some(_) | None => Some(Change::Opened { code, wait }),
+        }
+    }
+
+    fn asked_to_wait(&self, now: Instant) -> Option<Duration> {
+        let wait = self.not_before?.saturating_duration_since(now);
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// What it knows of a provider's health.
+    pub(super) fn health(&self, now: Instant) -> Health {
+        Health {
+            provider: String::new(),
+            circuit: match self.trouble {
+                None => Circuit::Closed,
+                Some(trouble) if !trouble.is_open => Circuit::InDoubt,
+                Some(trouble) if now < trouble.try_at => Circuit::Open,
+                Some(_) => Circuit::HalfOpen,
+            },
+            failures: self.trouble.map_or(0, |trouble| trouble.failures).max(self.cuts),
+            in_flight: 0,
+            waiting: 0,
+            max_concurrent: None,
+            last_failure: self.last_failure.map(|(code, at)| LastFailure { code, ago: now - at }),
+            next_probe_in: self
+                .trouble
+                .map(|trouble| trouble.try_at.saturating_duration_since(now))
+                .filter(|wait| !wait.is_zero()),
+            asked_to_wait: self.asked_to_wait(now),
+        }
+    }
+}
+
+impl Trouble {
+    fn put_off(&mut self, wait: Duration, now: Instant) {
+        self.wait = wait;
+        self.try_at = now + wait;
+        self.on_trial = false;
+    }
+}

@@ -1,0 +1,51 @@
+//! Why a call is not made.
+
+use std::time::Duration;
+
+use loquat_provider::ProviderError;
+
+/// Why a provider is not called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Its last calls failed.
+    #[error("the provider's last calls failed")]
+    CircuitOpen,
+    /// Its last call failed, and there is another to ask.
+    #[error("the provider's last call failed")]
+    InDoubt,
+    /// It asked to be left alone for so long.
+    #[error("the provider asked to wait")]
+    AskedToWait(Duration),
+    /// As many calls wait for a place as may.
+    #[error("too many calls wait for the provider")]
+    QueueFull,
+    /// No place became free in time.
+    #[error("no place at the provider became free in time")]
+    QueueTimeout,
+}
+
+impl Refusal {
+    /// The refusal's name for programs, receipts and logs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::CircuitOpen => "circuit_open",
+            Self::InDoubt => "in_doubt",
+            Self::AskedToWait(_) => "asked_to_wait",
+            Self::QueueFull => "queue_full",
+            Self::QueueTimeout => "queue_timeout",
+        }
+    }
+}
+
+impl From<Refusal> for ProviderError {
+    /// What a caller is told when nobody else was there to ask.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::AskedToWait(time) => Self::RateLimited { retry_after: Some(time) },
+            Refusal::CircuitOpen
+            | Refusal::InDoubt
+            | Refusal::QueueFull
+            | Refusal::QueueTimeout => Self::Unavailable(Some(Box::new(refusal))),
+        }
+    }
+}

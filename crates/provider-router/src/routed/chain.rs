@@ -1,0 +1,189 @@
+//! Asks one after the other until an answer begins.
+
+use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
+
+use futures::{StreamExt as _, stream};
+use loquat_domain::Settings;
+use loquat_provider::{AnswerStream, Attempt, AttemptOutcome, ChatRequest, ProviderError, Trail};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    Refusal, Target,
+    call::{Answer, Call, Remembering},
+    guard::Elsewhere,
+    plan::longest_answer,
+};
+
+/// What is told of an attempt for which there was no time, or not enough.
+const OUT_OF_TIME: &str = "time_budget";
+
+pub(super) struct Chain {
+    /// Who has not been asked yet.
+    targets: VecDeque<Arc<Target>>,
+    request: ChatRequest,
+    trail: Trail,
+    budget: Option<Budget>,
+    remembering: Option<Remembering>,
+}
+
+/// How long all attempts together may take.
+#[derive(Debug, Clone, Copy)]
+struct Budget {
+    whole: Duration,
+    until: Instant,
+}
+
+/// Why there is no answer of this one.
+enum Missed {
+    NotMade(Refusal),
+    Failed(ProviderError),
+    OutOfTime,
+}
+
+impl Chain {
+    pub(super) fn new(
+        targets: Vec<Arc<Target>>,
+        request: ChatRequest,
+        budget: Option<Duration>,
+        remembering: Option<Remembering>,
+    ) -> Self {
+        let budget = budget.map(|whole| Budget { whole, until: Instant::now() + whole });
+        let trail = request.trail.clone();
+        Self { targets: targets.into(), request, trail, budget, remembering }
+    }
+
+    pub(super) async fn start(mut self) -> Result<AnswerStream, ProviderError> {
+        // A call that was made says more than one that was not; of several the last counts.
+        let (mut failure, mut refusal) = (None, None);
+        while let Some(target) = self.targets.pop_front() {
+            match self.ask(&target).await {
+                Ok(answer) => return Ok(answer),
+                Err(Missed::NotMade(why)) => {
+                    self.write(&target, AttemptOutcome::NotMade(why.code()));
+                    refusal.get_or_insert(why);
+                }
+                Err(Missed::OutOfTime) => failure = Some(ProviderError::FirstTokenTimeout),
+                Err(Missed::Failed(error)) => {
+                    self.keep_who_may_do_better(&target, &error);
+                    failure = Some(error);
+                }
+            }
+        }
+        let refused = || refusal.map_or(ProviderError::Unavailable(None), Into::into);
+        Err(failure.unwrap_or_else(refused))
+    }
+
+    async fn ask(&mut self, target: &Arc<Target>) -> Result<AnswerStream, Missed> {
+        let deadline = self.deadline();
+        let admission = within(deadline, target.upstream.admit(self.elsewhere(target))).await;
+        let Some(admission) = admission else {
+            self.write(target, AttemptOutcome::NotMade(OUT_OF_TIME));
+            return Err(Missed::OutOfTime);
+        };
+        let mut call = Call {
+            admission: admission.map_err(Missed::NotMade)?,
+            attempt: self.write(target, AttemptOutcome::Open),
+            trail: self.trail.clone(),
+            remembering: self.remembering.clone().map(|it| it.at(target)),
+        };
+        let asked_at = Instant::now();
+        let asked = target.upstream.provider().start(self.request_for(target));
+        let mut answer = match within(deadline, asked).await {
+            Some(Ok(stream)) => Answer::new(stream, call),
+            Some(Err(error)) => {
+                call.failed(&error);
+                return Err(Missed::Failed(error));
+            }
+            None => {
+                call.ran_out_of_time(OUT_OF_TIME, self.was_long_enough(asked_at));
+                return Err(Missed::OutOfTime);
+            }
+        };
+        if self.targets.is_empty() {
+            return Ok(answer.boxed());
+        }
+        match within(deadline, answer.next()).await {
+            Some(Some(Ok(event))) => Ok(stream::iter([Ok(event)]).chain(answer).boxed()),
+            Some(Some(Err(error))) => Err(Missed::Failed(error)),
+            Some(None) => Err(Missed::Failed(ProviderError::Disconnected(None))),
+            None => {
+                answer.ran_out_of_time(OUT_OF_TIME, self.was_long_enough(asked_at));
+                Err(Missed::OutOfTime)
+            }
+        }
+    }
+
+    /// A request that was refused as it stands is so by everybody, and one that is too long by all
+    /// whose window is no larger.
+    fn keep_who_may_do_better(&mut self, than: &Target, error: &ProviderError) {
+        match error {
+            ProviderError::Rejected { .. } => self.targets.clear(),
+            ProviderError::ContextLengthExceeded => {
+                self.targets.retain(|target| target.context_window > than.context_window);
+            }
+            ProviderError::RateLimited { .. }
+            | ProviderError::Unavailable(_)
+            | ProviderError::ConnectTimeout
+            | ProviderError::FirstTokenTimeout
+            | ProviderError::IdleTimeout
+            | ProviderError::Authentication
+            | ProviderError::Protocol(_)
+            | ProviderError::Failed
+            | ProviderError::Disconnected(_) => {}
+        }
+    }
+
+    /// When this attempt has to be given up: half of what is left is for the others.
+    fn deadline(&self) -> Option<Instant> {
+        let until = self.budget?.until;
+        if self.targets.is_empty() {
+            return Some(until);
+        }
+        let now = Instant::now();
+        Some(now + until.saturating_duration_since(now) / 2)
+    }
+
+    /// Whether an attempt had so much of the time that its failure is its provider's.
+    fn was_long_enough(&self, asked_at: Instant) -> bool {
+        self.budget.is_some_and(|budget| asked_at.elapsed() >= budget.whole / 4)
+    }
+
+    /// Whether somebody at another provider would be asked next.
+    fn elsewhere(&self, target: &Target) -> Elsewhere {
+        let other = |other: &Arc<Target>| {
+            !Arc::ptr_eq(&other.upstream, &target.upstream) && other.upstream.refusal().is_none()
+        };
+        if self.targets.iter().any(other) { Elsewhere::Somebody } else { Elsewhere::Nobody }
+    }
+
+    /// The request in the target's words. The last of the chain gets it without a copy.
+    fn request_for(&mut self, target: &Target) -> ChatRequest {
+        let mut request = if self.targets.is_empty() {
+            let nothing = ChatRequest::new(String::new(), Settings::default(), Vec::new());
+            std::mem::replace(&mut self.request, nothing)
+        } else {
+            self.request.clone()
+        };
+        request.model.clone_from(&target.upstream_model);
+        let asked = request.settings.max_output_tokens;
+        request.settings.max_output_tokens = Some(longest_answer(target, asked));
+        request
+    }
+
+    fn write(&self, target: &Target, outcome: AttemptOutcome) -> usize {
+        self.trail.attempt(Attempt {
+            model: target.model.clone(),
+            provider: target.upstream.name().to_owned(),
+            upstream: target.upstream_model.clone(),
+            outcome,
+        })
+    }
+}
+
+/// `None` when the deadline has passed; the future is dropped then.
+async fn within<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
+    match deadline {
+        None => Some(future.await),
+        Some(deadline) => timeout_at(deadline, future).await.ok(),
+    }
+}
