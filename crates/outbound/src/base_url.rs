@@ -41,6 +41,11 @@ impl BaseUrl {
         self.0.host_str().unwrap_or_default()
     }
 
+    /// The path, `/` at least.
+    pub fn path(&self) -> &str {
+        self.0.path()
+    }
+
     /// The whole address as text: for what has to tell endpoints apart, not for a log.
     pub fn as_str(&self) -> &str {
         self.0.as_str()

@@ -45,11 +45,11 @@ impl ErrorReport {
     pub fn refusal(&self, status: StatusCode, wait: Option<Duration>) -> Refusal {
         let (status, pause) = (status.as_u16(), wait.map_or(Pause::Backoff, Pause::After));
         match status {
-            401 | 403 => ProviderError::Authentication.into(),
-            429 if self.says_quota() => Refusal {
+            400..=499 if self.says_quota() => Refusal {
                 error: ProviderError::RateLimited { retry_after: wait },
                 pause: Pause::Never,
             },
+            401 | 403 => ProviderError::Authentication.into(),
             429 => Refusal { error: ProviderError::RateLimited { retry_after: wait }, pause },
             408 | 500..=599 => Refusal { error: ProviderError::Unavailable(None), pause },
             400 | 413 | 422 if self.says_too_long() => ProviderError::ContextLengthExceeded.into(),
@@ -64,6 +64,8 @@ impl ErrorReport {
             ProviderError::ContextLengthExceeded
         } else if self.says_rate_limit() {
             ProviderError::RateLimited { retry_after: None }
+        } else if self.says_overload() {
+            ProviderError::Unavailable(None)
         } else {
             ProviderError::Failed
         }
@@ -83,19 +85,29 @@ impl ErrorReport {
             || [&self.code, &self.kind].iter().any(|text| text.contains("rate_limit"))
     }
 
-    /// The account is empty: no waiting helps.
+    /// The endpoint has too much to do, which passes.
+    fn says_overload(&self) -> bool {
+        self.kind == "overloaded_error" || matches!(&*self.code, "529" | "503" | "overloaded_error")
+    }
+
+    /// The account is empty: no waiting helps. OpenAI has a name for it and Anthropic a type and,
+    /// in a refusal of the general kind, words.
     fn says_quota(&self) -> bool {
-        self.code == "insufficient_quota" || self.kind == "insufficient_quota"
+        const NAMES: [&str; 2] = ["insufficient_quota", "billing_error"];
+        [&self.code, &self.kind].iter().any(|text| NAMES.contains(&text.as_str()))
+            || self.message.contains("credit balance is too low")
     }
 
     /// OpenAI and most others have a code; the texts are those of vLLM ("maximum context length"),
     /// llama.cpp ("exceeds the available context size"), Mistral and LM Studio ("context length"),
-    /// and gateways in front of Anthropic ("prompt is too long") and Gemini ("input token count").
+    /// Anthropic ("prompt is too long", "exceed context limit"), and gateways in front of Gemini
+    /// ("input token count").
     fn says_too_long(&self) -> bool {
         const CODES: [&str; 3] =
             ["context_length_exceeded", "exceed_context_size_error", "string_above_max_length"];
-        const TEXTS: [&str; 6] = [
+        const TEXTS: [&str; 7] = [
             "context length",
+            "context limit",
             "context size",
             "context window",
             "prompt is too long",

@@ -53,6 +53,16 @@ impl<W: Wire> HttpProvider<W> {
         self
     }
 
+    /// The same endpoint in another of its wires: with the same connections, key and limits.
+    pub fn speaking<V: Wire>(&self, wire: V) -> HttpProvider<V> {
+        HttpProvider {
+            wire: Arc::new(wire),
+            client: Arc::clone(&self.client),
+            credentials: self.credentials.clone(),
+            limits: self.limits,
+        }
+    }
+
     /// The wire that it speaks.
     pub fn wire(&self) -> &W {
         &self.wire
