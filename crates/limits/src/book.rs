@@ -1,0 +1,206 @@
+//! The accounts of a process, and which of them have something to say to the store.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use loquat_store::{AllowanceKey, Exchange, Exchanged};
+use tokio::{sync::oneshot, time::Instant};
+
+use crate::{
+    account::{Account, Answer, Refusal, Sent, Served, Taken, Verdict},
+    error::{Failed, Unavailable},
+    holds::Hold,
+    rules::Count,
+    standing::Level,
+};
+
+/// The most exchanges of a batch: a few milliseconds of a database.
+const BATCH: usize = 256;
+
+/// Of a batch, what those for whom somebody waits fill at the most while others have something to
+/// say: leases are renewed in time however many wait.
+const ASKING: usize = 192;
+
+/// What is wanted of a count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Want<'a> {
+    pub(crate) count: &'a Count,
+    pub(crate) amount: u64,
+}
+
+/// How it came out that several amounts were wanted at once.
+pub(crate) enum Attempt<'a> {
+    /// All are taken.
+    Taken(Vec<Hold>),
+    /// Nothing is taken, and the store is asked for those that lack.
+    Asked {
+        /// Those that lack.
+        asked: Vec<(&'a Count, oneshot::Receiver<Answer>)>,
+        /// Those that fit now.
+        others: Vec<Want<'a>>,
+    },
+    /// One cannot be had; nothing is taken.
+    Reached(&'a Count, Refusal),
+}
+
+/// What goes to the store at once.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) exchanges: Vec<Exchange>,
+    sent: Vec<(Arc<AllowanceKey>, Sent)>,
+}
+
+#[derive(Default)]
+pub(crate) struct Book {
+    accounts: HashMap<Arc<AllowanceKey>, Account>,
+    /// Somebody waits for these.
+    asking: VecDeque<Arc<AllowanceKey>>,
+    /// These give back, owe, or have a lease to renew.
+    due: VecDeque<Arc<AllowanceKey>>,
+    /// Everything that is not in use is given back.
+    everything: bool,
+}
+
+impl Book {
+    fn account(&mut self, now: Instant, count: &Count) -> &mut Account {
+        let account = self
+            .accounts
+            .entry(Arc::clone(&count.key))
+            .or_insert_with(|| Account::new(Arc::clone(&count.key), count.most, now));
+        account.set_most(count.most);
+        account
+    }
+
+    /// Takes all amounts or none.
+    pub(crate) fn attempt<'a>(&mut self, now: Instant, wants: &[Want<'a>]) -> Attempt<'a> {
+        let mut latest: Option<(&Count, Refusal)> = None;
+        let (mut lacking, mut others) = (Vec::new(), Vec::new());
+        for want in wants {
+            match self.account(now, want.count).verdict(now, want.amount) {
+                Verdict::Fits => others.push(*want),
+                Verdict::Ask => lacking.push(*want),
+                Verdict::Reached(refusal) => {
+                    if latest.is_none_or(|(_, other)| other.retry_after < refusal.retry_after) {
+                        latest = Some((want.count, refusal));
+                    }
+                }
+            }
+        }
+        if let Some((count, refusal)) = latest {
+            Attempt::Reached(count, refusal)
+        } else if lacking.is_empty() {
+            Attempt::Taken(wants.iter().map(|want| self.take(now, want)).collect())
+        } else {
+            let ask = |want: Want<'a>| (want.count, self.ask(now, want));
+            Attempt::Asked { asked: lacking.into_iter().map(ask).collect(), others }
+        }
+    }
+
+    fn take(&mut self, now: Instant, want: &Want<'_>) -> Hold {
+        let taken = self.account(now, want.count).take(now, want.amount);
+        Hold { key: Arc::clone(&want.count.key), taken }
+    }
+
+    /// Waits for an amount, or for what the store says, if that is 0.
+    pub(crate) fn ask(&mut self, now: Instant, want: Want<'_>) -> oneshot::Receiver<Answer> {
+        let (answer, answered) = oneshot::channel();
+        let account = self.account(now, want.count);
+        account.wait(now, want.amount, answer);
+        if !std::mem::replace(&mut account.is_queued, true) {
+            self.asking.push_back(Arc::clone(&want.count.key));
+        }
+        answered
+    }
+
+    /// What is left, if the store has said it a moment ago.
+    pub(crate) fn is_known(&self, now: Instant, count: &Count) -> bool {
+        self.accounts.get(&count.key).is_some_and(|account| account.is_known(now))
+    }
+
+    pub(crate) fn level(&mut self, now: Instant, count: &Count) -> Level {
+        self.account(now, count).level(now)
+    }
+
+    pub(crate) fn debit(&mut self, now: Instant, count: &Count, amount: u64) {
+        if amount > 0 {
+            self.account(now, count).debit(now, amount);
+        }
+    }
+
+    /// Ends what was taken, of which `used` was used.
+    pub(crate) fn settle(&mut self, now: Instant, key: &AllowanceKey, taken: Taken, used: u64) {
+        // An account stays as long as something of it is out.
+        if let Some(account) = self.accounts.get_mut(key) {
+            account.settle(now, taken, used);
+        }
+    }
+
+    /// From time to time: finds the accounts that have something to say though nobody waits, and
+    /// forgets those that nobody needs. False when there are none of the first kind. Everything that
+    /// is not in use is given back if `everything` is.
+    pub(crate) fn tick(&mut self, now: Instant, everything: bool) -> bool {
+        self.everything = everything;
+        self.accounts.retain(|_, account| !account.is_forgettable(now));
+        if self.due.is_empty() {
+            let due = self.accounts.iter_mut().filter_map(|(key, account)| {
+                account.is_due(now, everything).then(|| Arc::clone(key))
+            });
+            self.due.extend(due);
+        }
+        !self.due.is_empty()
+    }
+
+    /// What to say to the store next; `None` when there is nothing.
+    pub(crate) fn batch(&mut self, now: Instant) -> Option<Batch> {
+        let mut batch = Batch::default();
+        self.fill(now, &mut batch, ASKING, |book| book.asking.pop_front());
+        self.fill(now, &mut batch, BATCH, |book| book.due.pop_front());
+        self.fill(now, &mut batch, BATCH, |book| book.asking.pop_front());
+        (!batch.sent.is_empty()).then_some(batch)
+    }
+
+    fn fill(
+        &mut self,
+        now: Instant,
+        batch: &mut Batch,
+        most: usize,
+        next: impl Fn(&mut Self) -> Option<Arc<AllowanceKey>>,
+    ) {
+        while batch.sent.len() < most
+            && let Some(key) = next(self)
+        {
+            let Some(account) = self.accounts.get_mut(&key) else { continue };
+            account.is_queued = false;
+            if let Some((exchange, sent)) = account.exchange(now, self.everything) {
+                batch.exchanges.push(exchange);
+                batch.sent.push((key, sent));
+            }
+        }
+    }
+
+    /// What the store has answered to a batch.
+    pub(crate) fn answered(
+        &mut self,
+        asked_at: Instant,
+        now: Instant,
+        batch: Batch,
+        answer: Result<&[Exchanged], &Failed>,
+    ) -> Vec<(Arc<AllowanceKey>, Served)> {
+        let mut all = Vec::new();
+        for (place, (key, sent)) in batch.sent.into_iter().enumerate() {
+            let Some(account) = self.accounts.get_mut(&key) else { continue };
+            let served = match answer.map(|exchanged| exchanged.get(place)) {
+                Ok(Some(exchanged)) => account.exchanged(now, asked_at, sent, *exchanged),
+                Ok(None) => account.failed(sent, &Failed::new(Unavailable::Silent.into())),
+                Err(failed) => account.failed(sent, failed),
+            };
+            if account.has_waiting() && !std::mem::replace(&mut account.is_queued, true) {
+                self.asking.push_back(Arc::clone(&key));
+            }
+            all.extend(served.into_iter().map(|served| (Arc::clone(&key), served)));
+        }
+        all
+    }
+}
