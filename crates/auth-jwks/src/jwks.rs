@@ -115,7 +115,12 @@ impl Jwks {
             return Err(JwksError::ForSecrets(*secret));
         }
         let mut seen = Vec::new();
-        algorithms.retain(|it| !seen.contains(it) && { seen.push(*it); true });
+        algorithms.retain(|it| {
+            !seen.contains(it) && {
+                seen.push(*it);
+                true
+            }
+        });
         if algorithms.is_empty() { Err(JwksError::NoAlgorithm) } else { Ok(algorithms) }
     }
 
