@@ -75,9 +75,8 @@ fn headers(auth: &Auth, betas: &[String]) -> Result<HeaderMap, OptionsError> {
     let mut headers = HeaderMap::new();
     let version = HeaderValue::from_static(VERSION);
     headers.insert(HeaderName::from_static("anthropic-version"), version);
-    if !options.betas.is_empty() {
-        let betas =
-            HeaderValue::try_from(options.betas.join(",")).map_err(|_| OptionsError::Key)?;
+    if !betas.is_empty() {
+        let betas = HeaderValue::try_from(betas.join(",")).map_err(|_| OptionsError::Key)?;
         headers.insert(HeaderName::from_static("anthropic-beta"), betas);
     }
     match auth {
