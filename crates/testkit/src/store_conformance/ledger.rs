@@ -439,7 +439,9 @@ pub async fn days_of_usage_are_those_of_utc(store: &dyn Store) {
         let rows = ada.usage(UsageQuery { limit, ..everything(groups) }).await;
         let days: Vec<_> = rows.iter().map(|row| (row.key.day.unwrap(), row.calls)).collect();
         let mut expected = BTreeMap::new();
-        moments.iter().for_each(|(_, day)| *expected.entry(*day).or_insert(0) += 1);
+        for (_, day) in moments {
+            *expected.entry(day).or_insert(0) += 1;
+        }
         assert_eq!(days, expected.into_iter().collect::<Vec<_>>());
     }
 }

@@ -5,14 +5,16 @@
 use std::time::Duration;
 
 use loquat_domain::{
-    Conversation, ConversationId, Fingerprint, IdempotencyKey, Metadata, RawJson, Response,
+    Conversation, ConversationId, Fingerprint, IdempotencyKey, Metadata, Meter, RawJson, Response,
     ResponseId, Scope, Settings, Status, TenantId, UserId,
 };
 use loquat_store::{
-    BeginTurn, CheckpointLog, ConversationStore as _, FinishTurn, Once, StoreError, TurnHome,
-    TurnStore as _, Upkeep as _, json,
+    AccessStore as _, AllowanceKey, AuditEntry, BeginTurn, CheckpointLog, ConversationStore as _,
+    Exchange, Exchanged, FinishTurn, LimitStore as _, Once, Revocation, Revoked, StoreError,
+    TurnHome, TurnStore as _, Upkeep as _, json,
 };
 use loquat_testkit::{FakeClock, FakeIds, MemoryStore, StoreCall};
+use uuid::Uuid;
 
 loquat_testkit::store_conformance!(async { (MemoryStore::default(), ()) });
 loquat_testkit::store_model!(async { MemoryStore::default() });
@@ -111,6 +113,77 @@ async fn keys_and_events_are_kept_until_the_clock_says_so() {
         assert_eq!(store.forget_expired(10).await.unwrap(), forgotten);
     }
     assert_eq!(store.forget_expired(10).await.unwrap(), 0);
+}
+
+/// What a holder comes to who takes one of ten.
+async fn take(store: &MemoryStore, holder: u128, meter: Meter, lease: Duration) -> Exchanged {
+    let Scope { tenant, .. } = scope();
+    let key = AllowanceKey { tenant, user: None, model: None, meter };
+    let exchange = Exchange { key, most: 10, returned: 0, returned_to: None, need: 1, want: 1 };
+    let exchanged = store.exchange(Uuid::from_u128(holder), lease, vec![exchange]).await;
+    exchanged.expect("a memory store is there").remove(0)
+}
+
+#[tokio::test]
+async fn counts_begin_anew_when_the_clock_says_so() {
+    let clock = FakeClock::default();
+    let store = MemoryStore::with_clock(clock.clone());
+    for (meter, secs) in [
+        (Meter::RequestsPerMinute, 60),
+        (Meter::TokensPerDay, 86_400),
+        (Meter::MicrosPerMonth, 30 * 86_400),
+    ] {
+        let (began, length) = (clock.now(), Duration::from_secs(secs));
+        assert_eq!(take(&store, 1, meter, Duration::ZERO).await.taken, 1);
+        clock.advance(length.saturating_sub(Duration::from_micros(1)));
+        let last = take(&store, 2, meter, Duration::ZERO).await;
+        assert_eq!((last.taken, last.ends), (2, began.plus(length)));
+        clock.advance(Duration::from_micros(1));
+        let first = take(&store, 1, meter, Duration::ZERO).await;
+        assert_eq!((first.taken, first.period), (1, clock.now()), "{meter:?}");
+        clock.set(began);
+    }
+}
+
+#[tokio::test]
+async fn streams_are_held_until_the_clock_says_so() {
+    let (clock, lease) = (FakeClock::default(), Duration::from_secs(10));
+    let store = MemoryStore::with_clock(clock.clone());
+    take(&store, 1, Meter::Streams, lease).await;
+    clock.advance(Duration::from_secs(9));
+    assert_eq!(take(&store, 2, Meter::Streams, lease).await.taken, 2);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(store.forget_expired(9).await.unwrap(), 1);
+    assert_eq!(take(&store, 2, Meter::Streams, lease).await.taken, 2);
+}
+
+#[tokio::test]
+async fn a_revocation_holds_until_the_clock_says_so() {
+    let clock = FakeClock::default();
+    let store = MemoryStore::with_clock(clock.clone());
+    let until = Some(clock.now().plus(Duration::from_secs(10)));
+    let (whose, actor) = (Revoked::Tenant, scope().user);
+    let revocation =
+        Revocation { whose, until, revoked_at: clock.now(), revoked_by: actor.clone() };
+    let audit = AuditEntry {
+        id: FakeIds::new().next_id(),
+        at: clock.now(),
+        actor,
+        act: "access.revoke".to_owned(),
+        subject: "acme".to_owned(),
+        details: RawJson::from_checked("{}"),
+    };
+    store.revoke(&scope(), revocation, audit).await.unwrap();
+    let known = store.revocation_list(None).await.unwrap().unwrap().version;
+    clock.advance(Duration::from_secs(9));
+    assert_eq!(store.forget_expired(9).await.unwrap(), 0);
+    assert_eq!(store.revocations(&scope()).await.unwrap().len(), 1);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(store.revocations(&scope()).await.unwrap(), []);
+    // Whoever enforces the list is told when it is forgotten.
+    assert_eq!(store.revocation_list(Some(known)).await.unwrap(), None);
+    assert_eq!(store.forget_expired(9).await.unwrap(), 1);
+    assert_eq!(store.revocation_list(Some(known)).await.unwrap().unwrap().revoked, []);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! A store with one deliberate fault.
 
+mod bill;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -13,10 +15,10 @@ use loquat_domain::{
     StoredItem, TenantId, Timestamp, UserId,
 };
 use loquat_store::{
-    Archived, Backlog, BeginTurn, Checkpoint, CheckpointLog, ContextJob, ContextStore,
-    ConversationPatch, ConversationStore, Earlier, EventLog, FinishTurn, Head, History,
-    HistoryStart, Interrupted, Interruption, KeptContext, Once, Place, Reach, Segment, StaleTurn,
-    StoreError, StoredResponse, Summary, TurnHome, TurnStore, Upkeep,
+    AllowanceKey, Archived, Backlog, BeginTurn, Checkpoint, CheckpointLog, ContextJob,
+    ContextStore, ConversationPatch, ConversationStore, Earlier, EventLog, FinishTurn, Head,
+    History, HistoryStart, Interrupted, Interruption, KeptContext, Ledger as _, Once, Place, Reach,
+    Segment, StaleTurn, StoreError, StoredResponse, Summary, TurnHome, TurnStore, Upkeep,
 };
 use loquat_testkit::MemoryStore;
 
@@ -32,26 +34,37 @@ pub(super) enum Fault {
     /// Activating is always a change.
     ActivatesLoudly,
     ActivatesNothing,
+    AnswersInItsOwnOrder,
+    AnyPeriodIsThisOne,
     BringsNoSegments,
-    ChecksNoEdits,
-    ChecksNoVersion,
+    ChargesOnceWithoutAResponse,
+    ChargesOneCallOfATurn,
+    ChargesRefusedEnds,
+    ChargesTwice,
     /// Nobody is in the way, and `Place::Leaf` is wherever the leaf is by now.
     ChecksNeitherLockNorLeaf,
+    ChecksNoEdits,
+    ChecksNoVersion,
     ClaimsForAnHour,
     ClaimsNothing,
     /// A claim is anybody's.
     ClaimsTwice,
+    CountsAllTogether,
     CutsData,
     DeletesNothing,
     /// A response takes along all others of its conversation.
     DeletesWholeChains,
     DropsEvents,
     DropsLateAnswers,
+    /// Streams are nobody's once they are taken.
+    DropsStreams,
     /// A job that failed is done.
     EndsEveryJob,
+    EndsForFree,
     EndsNoJob,
     EndsNoLateTurn,
     EndsNothing,
+    EndsPeriodsLate,
     EndsTheLiving,
     /// Ends a job whoever has it by now.
     EndsWhatOthersHave,
@@ -65,13 +78,17 @@ pub(super) enum Fault {
     /// Of runs with the same beginning the first counts.
     FirstRunCounts,
     ForgetsAllAtOnce,
+    /// The book goes with what it is about.
+    ForgetsCharges,
     ForgetsContexts,
+    ForgetsDebts,
     ForgetsFingerprints,
     ForgetsKinds,
     ForgetsLinks,
     ForgetsLogsAtOnce,
-    ForgetsNothing,
     ForgetsNotes,
+    ForgetsNothing,
+    ForgetsRoutes,
     /// A key's time is over when it is over, whatever its turn does.
     ForgetsRunningTurns,
     ForgetsSettings,
@@ -82,17 +99,22 @@ pub(super) enum Fault {
     ForgetsUsers,
     /// Every turn goes on with the active branch.
     ForksNothing,
+    GrantsAllOrNothing,
+    GrantsWhatThereIsNot,
+    HasOneVersion,
     HearsNoEnds,
     HearsNoStops,
     HidesEveryTurn,
     HidesNoTurn,
     HistoriesEndAtTheActiveLeaf,
+    HoldsForEver,
     IgnoresAnchors,
     IgnoresBudgets,
     IgnoresKeys,
     IgnoresMost,
     IgnoresSigns,
     KeepsLogsForAnHour,
+    KeepsOneAct,
     /// Nothing that was derived ever goes.
     KeepsWhatWasDerived,
     KeysComeLast,
@@ -104,6 +126,7 @@ pub(super) enum Fault {
     ListsOnlyTheActiveBranch,
     LocksNothing,
     LooksItemsUpAnywhere,
+    NarrowsAmounts,
     NarrowsBudgets,
     NeverAtWork,
     NeverMore,
@@ -116,10 +139,14 @@ pub(super) enum Fault {
     /// An anchor stays, whatever is edited.
     RemembersAnchors,
     RemembersFailures,
-    /// A late sign of life counts.
-    RevivesTurns,
+    RestoresNothing,
     ReversesItems,
     ReversesPages,
+    /// A late sign of life counts.
+    RevivesTurns,
+    RevokesForGood,
+    RoundsCosts,
+    RoundsDaysTowardsZero,
     RoundsTimes,
     SaysAllIsWell,
     ServesOneTurn,
@@ -129,14 +156,21 @@ pub(super) enum Fault {
     SizesArePositions,
     SkipsAtPages,
     SortsById,
-    StandsByItsFirstSummary,
     StaleNewestFirst,
+    StandsByItsFirstLimit,
+    StandsByItsFirstRevocation,
+    StandsByItsFirstSummary,
     StartsOver,
     StopsWhatHasEnded,
+    TakesNothingBack,
+    TellsNoTime,
+    /// Where there is nothing, a row says so.
+    TellsOfNothing,
     TidiesReceipts,
     TrimsTexts,
     Unreachable,
     UpdatesEverything,
+    WrapsSums,
 }
 
 use Fault::*;
@@ -163,6 +197,8 @@ struct Seen {
     brief: HashSet<IdempotencyKey>,
     anchored: HashMap<ConversationId, KeptContext>,
     derived: HashMap<ConversationId, Backlog>,
+    first_most: HashMap<AllowanceKey, u64>,
+    deleted: bool,
 }
 
 impl BrokenStore {
@@ -450,6 +486,7 @@ impl ConversationStore for BrokenStore {
         if self.has(DeletesNothing) {
             return Ok(());
         }
+        self.seen().deleted = true;
         self.inner.delete_conversation(&self.scope(scope), id).await
     }
 
@@ -699,7 +736,13 @@ impl TurnStore for BrokenStore {
         let id = turn.response.id;
         turn.output = self.items(turn.output);
         turn.log = turn.log.into_iter().filter_map(|run| self.run(id, run)).collect();
+        turn.charges = self.charges(turn.charges);
         match self.fault {
+            ChargesRefusedEnds => {
+                self.inner.record(scope, std::mem::take(&mut turn.charges)).await?;
+            }
+            EndsForFree => turn.charges.clear(),
+            ForgetsRoutes => turn.route = None,
             EndsNothing => return Ok(()),
             EndsNoLateTurn if !turn.only_if_stale && self.is_stale(id).await? => {
                 return Err(StoreError::Conflict);
