@@ -87,21 +87,15 @@ where
         provider: Arc::new(EchoProvider::default()),
         context_window: 32_768,
         max_output_tokens: 1_024,
+        price: loquat_domain::Price::default(),
+        tenants: None,
         counter: Arc::new(Estimate),
         policy: Policy::balanced(),
         created_at: Timestamp::from_micros(0),
     };
-    let ports = Ports {
-        conversations: Arc::<S>::clone(&store),
-        turns: Arc::<S>::clone(&store),
-        upkeep: Arc::<S>::clone(&store),
-        context: store,
-        summariser: None,
-        models: ModelCatalog::new(vec![model], "echo")?,
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(SystemIds),
-    };
-    Ok(ChatService::new(ports, Limits::default(), tokio::runtime::Handle::current()))
+    let runtime = tokio::runtime::Handle::current();
+    let ports = Ports::on(&store, ModelCatalog::new(vec![model], "echo")?, &runtime);
+    Ok(ChatService::new(ports, Limits::default(), runtime))
 }
 
 async fn measure(
@@ -164,6 +158,7 @@ async fn start(
         store: true,
         background: false,
         once: None,
+        token: None,
     };
     let begin = Instant::now();
     let mut turn = chat.start_turn(scope, request).await?;

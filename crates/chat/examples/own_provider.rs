@@ -50,21 +50,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         provider: Arc::new(Counting),
         context_window: 8_192,
         max_output_tokens: 256,
+        price: loquat_domain::Price::default(),
+        tenants: None,
         counter: Arc::new(Estimate),
         policy: Policy::balanced(),
         created_at: SystemClock.now(),
     };
-    let ports = Ports {
-        conversations: store.clone(),
-        turns: store.clone(),
-        upkeep: store.clone(),
-        context: store,
-        summariser: None,
-        models: ModelCatalog::new(vec![model], "counting")?,
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(SystemIds),
-    };
-    let chat = ChatService::new(ports, Limits::default(), tokio::runtime::Handle::current());
+    let runtime = tokio::runtime::Handle::current();
+    let ports = Ports::on(&store, ModelCatalog::new(vec![model], "counting")?, &runtime);
+    let chat = ChatService::new(ports, Limits::default(), runtime);
 
     let scope = Scope { tenant: TenantId::new("home")?, user: UserId::new("me")? };
     let conversation = ask(&chat, &scope, Target::NewConversation, "Hello?").await?;
@@ -90,6 +84,7 @@ async fn ask(
         store: true,
         background: false,
         once: None,
+        token: None,
     };
     let mut turn = chat.start_turn(scope, request).await?;
     let mut out = std::io::stdout();

@@ -3,12 +3,16 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use loquat_context::{ContextError, TokenCounter, seal};
-use loquat_domain::{ConversationId, Item, ItemContent, ResponseId, Role, Scope, Timestamp, Usage};
+use loquat_domain::{
+    ConversationId, Item, ItemContent, Purpose, ResponseId, Role, Scope, Timestamp, Usage,
+};
+use loquat_provider::About;
 use loquat_store::Reach;
 
 use crate::{
     ChatError, ChatService, Material, Model, ModelSummariser, Summariser as _, SummaryError,
     Target,
+    bill::Account,
     prompt::{history_start, missing, running},
     service::Inner,
     summary::at_once,
@@ -83,7 +87,7 @@ impl ChatService {
         scope: &Scope,
         request: CompactRequest,
     ) -> Result<Compacted, ChatError> {
-        let model = self.inner.model(request.model.as_deref())?;
+        let model = self.inner.model(scope, request.model.as_deref())?;
         self.inner.accepts_turns()?;
         self.inner.check_contents(&request.input, "input")?;
         let (inner, scope) = (Arc::clone(&self.inner), scope.clone());
@@ -99,13 +103,28 @@ impl Inner {
         request: CompactRequest,
     ) -> Result<Compacted, ChatError> {
         let (inner, scope) = (Arc::clone(self), scope.clone());
-        let history = async move { inner.whole_history(&scope, request.history).await };
+        let history = {
+            let scope = scope.clone();
+            async move { inner.whole_history(&scope, request.history).await }
+        };
         // Who goes away stops the model, but no step of the store.
         let mut contents = self.detached(history).await?;
         contents.extend(request.input);
         let counter = Arc::clone(&model.counter);
         let Parts { lead, middle, newest } = parts(contents.clone(), counter.as_ref());
-        let in_short = tokio::time::timeout(PATIENCE, self.in_short(model, middle)).await;
+        let id = ResponseId::from_uuid(self.ports.ids.next());
+        let limiter = &self.ports.limiter;
+        let _admission = limiter.admit(&scope, &model.id).await?;
+        let account = Account {
+            scope,
+            purpose: Purpose::Compaction,
+            conversation: None,
+            response: Some(id),
+            first_attempt: 0,
+            asked: Arc::clone(&model),
+            input_tokens: 0,
+        };
+        let in_short = tokio::time::timeout(PATIENCE, self.in_short(model, middle, account)).await;
         let (summary, usage) =
             in_short.map_err(|_| ChatError::Summary(SummaryError::TimedOut))??;
         let mut short = lead;
@@ -115,7 +134,6 @@ impl Inner {
         let is_shorter = counter.items(&short) < counter.items(&contents);
         let contents = if is_shorter { short } else { contents };
         let items = self.new_items(counter.as_ref(), contents, None);
-        let id = ResponseId::from_uuid(self.ports.ids.next());
         Ok(Compacted { id, items, usage, created_at: self.ports.clock.now() })
     }
 
@@ -144,17 +162,24 @@ impl Inner {
 
     /// A summary of the items, step by step; `None` of nothing.
     async fn in_short(
-        &self,
+        self: &Arc<Self>,
         model: Arc<Model>,
         items: Vec<ItemContent>,
+        account: Account,
     ) -> Result<(Option<String>, Usage), ChatError> {
         let counter = Arc::clone(&model.counter);
         let summariser = ModelSummariser::new(model);
         let (mut summary, mut usage) = (None, Usage::default());
+        let mut account = account;
         for step in steps(items, summariser.step_tokens(), counter.as_ref()) {
             let max_tokens = self.limits.summary_tokens;
-            let material = Material { before: summary.take(), items: step, max_tokens };
+            let bill = self.billed(account.clone());
+            let about = About { scope: Some(account.scope.clone()), ..About::default() };
+            let trail = bill.trail();
+            let before = summary.take();
+            let material = Material { before, items: step, max_tokens, about, trail };
             let written = summariser.summarise(material).await.map_err(ChatError::Summary)?;
+            account.first_attempt = bill.next_attempt();
             if let Some(used) = written.usage {
                 usage.input_tokens += used.input_tokens;
                 usage.cached_tokens += used.cached_tokens;

@@ -11,11 +11,18 @@ use std::{
 
 use futures::FutureExt as _;
 use loquat_context::index_items;
-use loquat_domain::{ConversationId, StoredItem, Timestamp};
+use loquat_domain::{ConversationId, Purpose, StoredItem, Timestamp};
+use loquat_provider::About;
 use loquat_store::{Backlog, ContextJob, Segment, StoreError, Summary};
 use tokio::{runtime::Handle, sync::Semaphore, time::Instant};
 
-use crate::{Material, SummaryError, periodic, service::Inner, summary::at_once};
+use crate::{
+    Material, Summariser, SummaryError,
+    bill::{Account, Billed},
+    periodic,
+    service::Inner,
+    summary::at_once,
+};
 
 /// Pause between two looks for jobs.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -272,7 +279,11 @@ impl Inner {
     }
 
     /// Brings the summary up to the anchor, as far as there is time.
-    async fn summarise(&self, job: &ContextJob, until: Instant) -> Result<Left, JobError> {
+    async fn summarise(
+        self: &Arc<Self>,
+        job: &ContextJob,
+        until: Instant,
+    ) -> Result<Left, JobError> {
         let Some(summariser) = &self.ports.summariser else { return Ok(Left::Nothing) };
         while self.goes_on(until) {
             let backlog = self.backlog(job).await?;
@@ -287,12 +298,20 @@ impl Inner {
             let Some(covers_to) = items.last().map(|last| last.position) else {
                 return Ok(Left::Nothing);
             };
+            let bill = self.bill(job, summariser.as_ref());
             let material = Material {
+                about: About {
+                    scope: Some(job.scope.clone()),
+                    conversation: Some(job.conversation),
+                    ..About::default()
+                },
+                trail: bill.as_ref().map(Billed::trail).unwrap_or_default(),
                 before: backlog.summary.map(|summary| summary.text),
                 items: items.into_iter().map(|stored| stored.item.content).collect(),
                 max_tokens: self.limits.summary_tokens,
             };
             let written = summariser.summarise(material).await.map_err(JobError::Summary)?;
+            drop(bill);
             let counter = self.default_counter();
             let summary = Summary {
                 covers_to,
@@ -311,6 +330,22 @@ impl Inner {
             kept.await.map_err(JobError::Store)?;
         }
         Ok(Left::More)
+    }
+}
+
+impl Inner {
+    /// Who pays for a summary. Whether the conversation is listed nobody has read.
+    fn bill(self: &Arc<Self>, job: &ContextJob, summariser: &dyn Summariser) -> Option<Billed> {
+        let account = Account {
+            scope: job.scope.clone(),
+            purpose: Purpose::Summary,
+            conversation: None,
+            response: None,
+            first_attempt: 0,
+            asked: Arc::clone(summariser.model()?),
+            input_tokens: 0,
+        };
+        Some(self.billed(account))
     }
 }
 
@@ -393,6 +428,8 @@ mod tests {
             provider: Arc::new(MockChatProvider::new()),
             context_window: 1_024,
             max_output_tokens: 128,
+            price: loquat_domain::Price::default(),
+            tenants: None,
             counter: Arc::new(Estimate),
             policy: Policy::full(),
             created_at: Timestamp::from_micros(0),
@@ -403,14 +440,10 @@ mod tests {
         let mut upkeep = nothing_over();
         upkeep.expect_stale_turns().returning(|_| Ok(Vec::new()));
         let ports = Ports {
-            conversations: Arc::new(MockConversationStore::new()),
-            turns: Arc::new(MockTurnStore::new()),
             upkeep: Arc::new(upkeep),
             context: Arc::new(context),
             summariser: Some(Arc::new(summariser)),
-            models: ModelCatalog::new(vec![model()], "mock").unwrap(),
-            clock: Arc::new(SystemClock),
-            ids: Arc::new(SystemIds),
+            ..mocked_ports(ModelCatalog::new(vec![model()], "mock").unwrap())
         };
         ChatService::new(ports, Limits::default(), Handle::current())
     }

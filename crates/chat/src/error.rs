@@ -1,7 +1,10 @@
 //! How a use case fails.
 
+use std::time::Duration;
+
 use loquat_context::ContextError;
 use loquat_domain::{Failure, ResponseId};
+use loquat_limits::{LimitError, Standing};
 use loquat_store::StoreError;
 
 use crate::SummaryError;
@@ -21,6 +24,10 @@ pub enum Missing {
     Branch,
     /// The model.
     Model,
+    /// The limit that was set.
+    Limit,
+    /// The revocation of an access.
+    Revocation,
 }
 
 /// Why a use case failed, as the decisions that its caller can take.
@@ -65,6 +72,20 @@ pub enum ChatError {
     /// The prompt does not fit the model's window. Nothing was stored.
     #[error(transparent)]
     Context(ContextError),
+    /// A limit is reached. Nothing was stored.
+    #[error("a limit is reached: {}", .standing.key.meter.as_str())]
+    LimitReached {
+        /// Which, and how much is left of it.
+        standing: Standing,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The access of whoever asks is revoked.
+    #[error("access is revoked")]
+    AccessRevoked,
+    /// The process has just begun, and the store cannot tell yet whose access is revoked.
+    #[error("whose access is revoked is not known yet")]
+    AccessUnknown,
     /// The server is being stopped; try again at another instance or a moment later.
     #[error("the server is being stopped")]
     ShuttingDown,
@@ -83,6 +104,17 @@ pub enum ChatError {
     /// A fault of our own.
     #[error("the work ended without a result")]
     Internal,
+}
+
+impl From<LimitError> for ChatError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Reached { standing, retry_after } => {
+                Self::LimitReached { standing, retry_after }
+            }
+            LimitError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 impl ChatError {

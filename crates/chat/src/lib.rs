@@ -9,6 +9,9 @@
 //! first event of the answer can be read, and the last event can be read only after the end is
 //! durable.
 
+mod access;
+mod admin;
+mod bill;
 mod checkpoints;
 mod compact;
 mod conversations;
@@ -30,6 +33,7 @@ mod prompt;
 mod recovery;
 mod request;
 mod responses;
+mod route;
 mod service;
 mod summary;
 #[cfg(test)]
@@ -46,6 +50,7 @@ pub use limits::Limits;
 pub use log::Read;
 pub use models::{Model, ModelCatalog, ModelCatalogError};
 pub use ports::{Clock, IdSource, SystemClock, SystemIds};
+pub use preview::Chosen;
 pub use request::{ContextWish, NewConversation, OnceKey, Target, TurnRequest};
 pub use service::{ChatService, Ports};
 pub use summary::{Material, ModelSummariser, Summariser, SummaryError, Written};

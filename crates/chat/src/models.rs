@@ -1,9 +1,13 @@
 //! The models that callers may name.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use loquat_context::{Policy, TokenCounter};
-use loquat_domain::Timestamp;
+use loquat_domain::{Price, TenantId, Timestamp};
 use loquat_provider::ChatProvider;
 
 /// A model as it is configured.
@@ -22,12 +26,24 @@ pub struct Model {
     /// The most tokens that an answer may have; kept free in the window unless a caller asks for
     /// fewer.
     pub max_output_tokens: u32,
+    /// What its tokens cost. For a model that chooses among others, of each part the highest price
+    /// of theirs: what an answer costs at most.
+    pub price: Price,
+    /// The tenants that may use it; `None` for all.
+    pub tenants: Option<Arc<BTreeSet<TenantId>>>,
     /// Counts its tokens.
     pub counter: Arc<dyn TokenCounter>,
     /// How much of a conversation it sees, where a request does not say.
     pub policy: Policy,
     /// Since when it is offered.
     pub created_at: Timestamp,
+}
+
+impl Model {
+    /// True when this tenant may use it.
+    pub fn is_for(&self, tenant: &TenantId) -> bool {
+        self.tenants.as_ref().is_none_or(|tenants| tenants.contains(tenant))
+    }
 }
 
 impl fmt::Debug for Model {
@@ -38,6 +54,7 @@ impl fmt::Debug for Model {
             .field("upstream", &self.upstream)
             .field("context_window", &self.context_window)
             .field("max_output_tokens", &self.max_output_tokens)
+            .field("price", &self.price)
             .field("counter", &self.counter.id())
             .field("policy", &self.policy)
             .finish_non_exhaustive()

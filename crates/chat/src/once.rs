@@ -39,6 +39,7 @@ impl Inner {
             response: as_begun(stored.response).into(),
             stored: !stored.hidden,
             events: self.follow(scope, id, None),
+            standings: Vec::new(),
         })
     }
 }

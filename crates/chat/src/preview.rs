@@ -1,11 +1,15 @@
-//! What a turn would send, and what that would cost.
+//! What a turn would send, what that would cost, and whom it would ask.
 
 use std::sync::Arc;
 
 use loquat_context::Receipt;
-use loquat_domain::Scope;
+use loquat_domain::{Scope, Settings};
+use loquat_provider::{About, ChatRequest, Choice};
 
-use crate::{ChatError, ChatService, TurnRequest, prompt::Question};
+use crate::{
+    ChatError, ChatService, Model, TurnRequest,
+    prompt::{Asked, Question},
+};
 
 impl ChatService {
     /// Says what a turn would send, without taking it: nothing is stored and no model is asked.
@@ -14,7 +18,45 @@ impl ChatService {
     ///
     /// [`ChatError`], as the turn itself would fail before its model is asked.
     pub async fn preview(&self, scope: &Scope, request: TurnRequest) -> Result<Receipt, ChatError> {
-        let model = self.inner.model(request.model.as_deref())?;
+        let (_, asked) = self.asked(scope, request).await?;
+        Ok(asked.prompt.receipt)
+    }
+
+    /// Says which model a turn would ask and why, without taking it.
+    ///
+    /// # Errors
+    ///
+    /// [`ChatError`], as the turn itself would fail before its model is asked.
+    pub async fn choose(&self, scope: &Scope, request: TurnRequest) -> Result<Chosen, ChatError> {
+        let (settings, metadata) = (request.settings.clone(), request.metadata.clone());
+        let (model, asked) = self.asked(scope, request).await?;
+        let input_tokens = asked.prompt.receipt.budget.used;
+        let longest = settings.max_output_tokens.unwrap_or(u32::MAX).min(model.max_output_tokens);
+        let settings = Settings { max_output_tokens: Some(longest), ..settings };
+        let request = ChatRequest {
+            about: About {
+                scope: Some(scope.clone()),
+                conversation: asked.head.map(|head| head.conversation),
+                metadata,
+                input_tokens,
+            },
+            ..ChatRequest::new(&model.upstream, settings, asked.prompt.input)
+        };
+        let choice = model.provider.choose(&request).unwrap_or_else(|| Choice {
+            models: vec![model.id.clone()],
+            rule: None,
+            complexity: None,
+            why: vec!["this model answers itself".to_owned()],
+        });
+        Ok(Chosen { model: model.id.clone(), input_tokens, choice })
+    }
+
+    async fn asked(
+        &self,
+        scope: &Scope,
+        request: TurnRequest,
+    ) -> Result<(Arc<Model>, Asked), ChatError> {
+        let model = self.inner.model(scope, request.model.as_deref())?;
         self.inner.check_contents(&request.input, "input")?;
         let (inner, scope) = (Arc::clone(&self.inner), scope.clone());
         // Counting may block, which the caller's thread must not.
@@ -22,8 +64,20 @@ impl ChatService {
             .detached(async move {
                 let question = Question { scope: &scope, model: &model, request: &request };
                 let need = inner.plan(question, model.counter.items(&request.input))?;
-                Ok(inner.ask(question, &need).await?.prompt.receipt)
+                let asked = inner.ask(question, &need).await?;
+                Ok((model, asked))
             })
             .await
     }
+}
+
+/// Whom a turn would ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// The model that was asked for.
+    pub model: String,
+    /// Tokens of the prompt, by our count.
+    pub input_tokens: u32,
+    /// Which would be asked, and why.
+    pub choice: Choice,
 }

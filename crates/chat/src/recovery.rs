@@ -6,15 +6,23 @@ use std::{
 };
 
 use loquat_domain::{
-    IncompleteReason, ItemStatus, Metadata, Response, ResponseId, Scope, Settings, Status, Usage,
+    IncompleteReason, ItemStatus, Metadata, Purpose, RawJson, Response, ResponseId, Scope,
+    Settings, Status, Usage,
 };
+use loquat_provider::Trail;
 use loquat_store::{
     CheckpointLog, FinishTurn, StaleTurn, StoreError,
     json::{EventDecoder, EventEncoder},
 };
 use tokio::time::Instant;
 
-use crate::{ending::beginning, periodic, service::Inner, transcript::Transcript};
+use crate::{
+    bill::{Account, total},
+    ending::beginning,
+    periodic,
+    service::Inner,
+    transcript::Transcript,
+};
 
 /// Pause between two looks for stale turns: with the lease, the time after which a dead process no
 /// longer holds up its conversations.
@@ -39,7 +47,7 @@ pub(crate) async fn run(service: Weak<Inner>) {
 
 /// Ends the stale turns that one look finds. Returns how many there were; none when none could be
 /// ended, so that the next look takes its time. Before `calm` it ends none.
-async fn recover(inner: &Inner, calm: &Mutex<Instant>) -> u32 {
+async fn recover(inner: &Arc<Inner>, calm: &Mutex<Instant>) -> u32 {
     let stale = match inner.ports.upkeep.stale_turns(BATCH).await {
         Ok(stale) => stale,
         Err(error) => {
@@ -79,20 +87,25 @@ async fn recover(inner: &Inner, calm: &Mutex<Instant>) -> u32 {
 }
 
 /// Ends a turn that died: what it had emitted is its partial answer.
-async fn end(inner: &Inner, turn: StaleTurn) -> Result<(), StoreError> {
+async fn end(inner: &Arc<Inner>, turn: StaleTurn) -> Result<(), StoreError> {
     let StaleTurn { scope, response: id } = turn;
-    let response = match inner.ports.turns.response(&scope, id).await {
-        Ok(stored) => stored.response,
+    let (response, receipt) = match inner.ports.turns.response(&scope, id).await {
+        Ok(stored) => (stored.response, Some(stored.receipt)),
         Err(error @ StoreError::Corrupt { .. }) => {
             let error: &dyn std::error::Error = &error;
             tracing::error!(error, response = %id, "a stale turn cannot be read, and is ended");
-            unreadable(inner, id)
+            (unreadable(inner, id), None)
         }
         Err(error) => return Err(error),
     };
     let mut transcript = Transcript::new(id);
     let emitted = replay(inner, &scope, &response, &mut transcript).await?;
-    inner.ports.turns.finish_turn(&scope, end_of(inner, response, transcript, emitted)).await
+    let finish = end_of(inner, &scope, response, receipt.as_ref(), transcript, emitted);
+    let model = finish.response.model.clone();
+    let (tokens, cost) = total(&finish.charges);
+    inner.ports.turns.finish_turn(&scope, finish).await?;
+    inner.ports.limiter.debit(&scope, &model, tokens, cost);
+    Ok(())
 }
 
 /// Feeds what was checkpointed of a turn to its transcript, a run at a time; returns the number of
@@ -121,8 +134,10 @@ async fn replay(
 }
 
 fn end_of(
-    inner: &Inner,
+    inner: &Arc<Inner>,
+    scope: &Scope,
     response: Response,
+    receipt: Option<&RawJson>,
     mut transcript: Transcript,
     emitted: u64,
 ) -> FinishTurn {
@@ -148,11 +163,29 @@ fn end_of(
     });
     let output: Vec<_> =
         transcript.into_output().iter().map(|item| item.as_ref().clone()).collect();
-    let output_tokens = output.iter().map(|item| u64::from(counter.item(&item.content))).sum();
+    let usage = Usage {
+        input_tokens: receipt.map_or(0, prompt_tokens).into(),
+        output_tokens: output.iter().map(|item| u64::from(counter.item(&item.content))).sum(),
+        estimated: true,
+        ..Usage::default()
+    };
+    // Whom it had asked nobody knows: what was asked for is what can be charged.
+    let charges = model.map_or_else(Vec::new, |model| {
+        let account = Account {
+            scope: scope.clone(),
+            purpose: Purpose::Answer,
+            conversation: response.conversation,
+            response: Some(response.id),
+            first_attempt: 0,
+            asked: Arc::clone(model),
+            input_tokens: 0,
+        };
+        inner.charges(&account, &Trail::default(), Some(usage))
+    });
     FinishTurn {
         response: Response {
             status: Status::Incomplete(IncompleteReason::ServerRestart),
-            usage: Some(Usage { output_tokens, estimated: true, ..Usage::default() }),
+            usage: Some(usage),
             completed_at: Some(inner.ports.clock.now()),
             ..response
         },
@@ -163,8 +196,15 @@ fn end_of(
         only_if_stale: true,
         context_state: None,
         route: None,
-        charges: Vec::new(),
+        charges,
     }
+}
+
+/// Tokens of the prompt, as its receipt says.
+fn prompt_tokens(receipt: &RawJson) -> u32 {
+    let receipt: Option<serde_json::Value> = serde_json::from_str(receipt.as_str()).ok();
+    let used = receipt.as_ref().and_then(|receipt| receipt.pointer("/budget/used")?.as_u64());
+    used.and_then(|used| u32::try_from(used).ok()).unwrap_or_default()
 }
 
 /// What can be said of a response whose row cannot be read: its end takes no more than this.

@@ -3,7 +3,7 @@
 use loquat_context::Policy;
 use loquat_domain::{
     ConversationId, Fingerprint, IdempotencyKey, ItemContent, ItemId, Metadata, ResponseId,
-    Settings, Title,
+    Settings, Title, TokenId,
 };
 
 /// A wish for one answer.
@@ -27,6 +27,9 @@ pub struct TurnRequest {
     pub background: bool,
     /// Given when the turn shall take place once, however often it is asked for.
     pub once: Option<OnceKey>,
+    /// The token that it is asked for with, if that has a name: when it is called back, the turn
+    /// ends.
+    pub token: Option<TokenId>,
 }
 
 /// A wish for what of a conversation a model sees.

@@ -48,7 +48,8 @@ impl ChatService {
     ) -> Result<Turn, ChatError> {
         let stored = self.response(scope, id).await?;
         let events = self.inner.follow(scope, id, after);
-        Ok(Turn { response: as_begun(stored.response).into(), stored: true, events })
+        let (response, standings) = (as_begun(stored.response).into(), Vec::new());
+        Ok(Turn { response, stored: true, events, standings })
     }
 
     /// Stops a running response, wherever it runs, and returns it as it is stored then. A response

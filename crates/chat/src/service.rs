@@ -10,8 +10,11 @@ use std::{
 };
 
 use loquat_context::TokenCounter;
-use loquat_domain::{Item, ItemContent, ItemId, ItemStatus, ResponseId, check_text};
-use loquat_store::{ContextStore, ConversationStore, TurnStore, Upkeep};
+use loquat_domain::{Item, ItemContent, ItemId, ItemStatus, ResponseId, Scope, check_text};
+use loquat_limits::{ConfiguredLimits, Limiter};
+use loquat_store::{
+    AccessStore, ContextStore, ConversationStore, Ledger, LimitStore, TurnStore, Upkeep,
+};
 use tokio::{
     runtime::Handle,
     sync::{Notify, Semaphore},
@@ -22,8 +25,8 @@ use tokio_util::{
 };
 
 use crate::{
-    ChatError, Clock, IdSource, Limits, Missing, Model, ModelCatalog, Summariser, live::LiveTurns,
-    transcript,
+    ChatError, Clock, IdSource, Limits, Missing, Model, ModelCatalog, Summariser, SystemClock,
+    SystemIds, access::Access, live::LiveTurns, transcript,
 };
 
 /// How long the ends of the turns that a stop has cut off may take to be stored.
@@ -40,6 +43,14 @@ pub struct Ports {
     pub context: Arc<dyn ContextStore>,
     /// What has to be done from time to time.
     pub upkeep: Arc<dyn Upkeep>,
+    /// What was used and what it cost.
+    pub ledger: Arc<dyn Ledger>,
+    /// The limits that were set while processes run.
+    pub limits: Arc<dyn LimitStore>,
+    /// Who may use how much.
+    pub limiter: Limiter,
+    /// Whose access is revoked, and the audit log.
+    pub access: Arc<dyn AccessStore>,
     /// Who writes summaries; `None` for none.
     pub summariser: Option<Arc<dyn Summariser>>,
     /// The models that callers may name.
@@ -48,6 +59,42 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// New ids.
     pub ids: Arc<dyn IdSource>,
+}
+
+impl Ports {
+    /// Everything on one store, by the machine's clock and randomness; without configured limits, and
+    /// without anybody who writes summaries.
+    pub fn on<S>(store: &Arc<S>, models: ModelCatalog, runtime: &Handle) -> Self
+    where
+        S: ConversationStore
+            + TurnStore
+            + ContextStore
+            + Upkeep
+            + Ledger
+            + LimitStore
+            + AccessStore,
+    {
+        let limits: Arc<dyn LimitStore> = Arc::<S>::clone(store);
+        Self {
+            conversations: Arc::<S>::clone(store),
+            turns: Arc::<S>::clone(store),
+            context: Arc::<S>::clone(store),
+            upkeep: Arc::<S>::clone(store),
+            ledger: Arc::<S>::clone(store),
+            limiter: Limiter::new(
+                Arc::clone(&limits),
+                ConfiguredLimits::default(),
+                SystemIds.next(),
+                runtime,
+            ),
+            limits,
+            access: Arc::<S>::clone(store),
+            summariser: None,
+            models,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+        }
+    }
 }
 
 /// The use cases. Cheap to clone; all clones are one service.
@@ -60,6 +107,8 @@ pub(crate) struct Inner {
     pub(crate) ports: Ports,
     pub(crate) limits: Limits,
     pub(crate) live: LiveTurns,
+    /// Whose access is revoked, as this process knows it.
+    pub(crate) access: Access,
     /// Rung when a turn has more unsaved events than can wait for the next round.
     pub(crate) save_now: Notify,
     /// Places for turns in the background, those that wait and those that are at work.
@@ -82,6 +131,7 @@ impl ChatService {
             ports,
             limits,
             live: LiveTurns::default(),
+            access: Access::default(),
             save_now: Notify::new(),
             background: Arc::new(Semaphore::new(
                 limits.background_at_work.saturating_add(limits.background_queue),
@@ -96,12 +146,18 @@ impl ChatService {
         inner.runtime.spawn(crate::recovery::run(Arc::downgrade(&inner)));
         inner.runtime.spawn(crate::upkeep::run(Arc::downgrade(&inner)));
         inner.runtime.spawn(crate::derived::run(Arc::downgrade(&inner)));
+        inner.runtime.spawn(crate::access::run(Arc::downgrade(&inner)));
         Self { inner }
     }
 
     /// The models that callers may name.
     pub fn models(&self) -> &ModelCatalog {
         &self.inner.ports.models
+    }
+
+    /// The models that this scope may name, by name.
+    pub fn models_for(&self, scope: &Scope) -> impl Iterator<Item = &Arc<Model>> {
+        self.models().iter().filter(|model| model.is_for(&scope.tenant))
     }
 
     /// Succeeds when new turns can be accepted: the store answers and the process is not being
@@ -146,14 +202,16 @@ impl Inner {
         if self.draining.load(Ordering::SeqCst) { Err(ChatError::ShuttingDown) } else { Ok(()) }
     }
 
-    /// The model of that name, or the one of those who name none.
-    pub(crate) fn model(&self, name: Option<&str>) -> Result<Arc<Model>, ChatError> {
+    /// The model of that name, or the one of those who name none. One that the tenant may not use
+    /// is not there.
+    pub(crate) fn model(&self, scope: &Scope, name: Option<&str>) -> Result<Arc<Model>, ChatError> {
         let models = &self.ports.models;
         let model = match name {
-            Some(name) => models.get(name).ok_or(ChatError::NotFound(Missing::Model))?,
-            None => models.default_model(),
+            Some(name) => models.get(name),
+            None => Some(models.default_model()),
         };
-        Ok(Arc::clone(model))
+        let model = model.filter(|model| model.is_for(&scope.tenant));
+        model.cloned().ok_or(ChatError::NotFound(Missing::Model))
     }
 
     /// Runs a turn as a task that [`ChatService::drain`] waits for.

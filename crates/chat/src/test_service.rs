@@ -6,8 +6,12 @@ use loquat_context::{Estimate, Policy};
 use loquat_domain::{
     Metadata, Response, ResponseId, Scope, Settings, Status, TenantId, Timestamp, UserId,
 };
+use loquat_limits::{ConfiguredLimits, Limiter};
 use loquat_provider::MockChatProvider;
-use loquat_store::{MockContextStore, MockConversationStore, MockTurnStore, MockUpkeep};
+use loquat_store::{
+    LimitStore, MockAccessStore, MockContextStore, MockConversationStore, MockLedger,
+    MockLimitStore, MockTurnStore, MockUpkeep, RevocationList,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -30,21 +34,48 @@ pub(crate) fn service_with(turns: MockTurnStore, upkeep: MockUpkeep) -> ChatServ
         provider: Arc::new(MockChatProvider::new()),
         context_window: 1_024,
         max_output_tokens: 128,
+        price: loquat_domain::Price::default(),
+        tenants: None,
         counter: Arc::new(Estimate),
         policy: Policy::full(),
         created_at: Timestamp::from_micros(0),
     };
     let ports = Ports {
-        conversations: Arc::new(MockConversationStore::new()),
         turns: Arc::new(turns),
         upkeep: Arc::new(upkeep),
         context: Arc::new(no_jobs()),
-        summariser: None,
-        models: ModelCatalog::new(vec![model], "mock").unwrap(),
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(SystemIds),
+        ..mocked_ports(ModelCatalog::new(vec![model], "mock").unwrap())
     };
     ChatService::new(ports, Limits::default(), tokio::runtime::Handle::current())
+}
+
+/// Ports to stores of which nothing is expected but that nobody is limited or revoked.
+pub(crate) fn mocked_ports(models: ModelCatalog) -> Ports {
+    let mut limits = MockLimitStore::new();
+    limits.expect_limits().returning(|_| Ok(Vec::new()));
+    let limits: Arc<dyn LimitStore> = Arc::new(limits);
+    let mut access = MockAccessStore::new();
+    access.expect_revocation_list().returning(|_| Ok(Some(RevocationList::default())));
+    let runtime = tokio::runtime::Handle::current();
+    Ports {
+        conversations: Arc::new(MockConversationStore::new()),
+        turns: Arc::new(MockTurnStore::new()),
+        upkeep: Arc::new(MockUpkeep::new()),
+        context: Arc::new(MockContextStore::new()),
+        ledger: Arc::new(MockLedger::new()),
+        limiter: Limiter::new(
+            Arc::clone(&limits),
+            ConfiguredLimits::default(),
+            SystemIds.next(),
+            &runtime,
+        ),
+        limits,
+        access: Arc::new(access),
+        summariser: None,
+        models,
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(SystemIds),
+    }
 }
 
 /// A store in which there is nothing to derive.

@@ -6,27 +6,22 @@ mod relay;
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{
-        Arc, Mutex, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use futures::FutureExt as _;
 use loquat_domain::{
     CancelReason, EventKind, IncompleteReason, Response, ResponseId, Scope, Status,
 };
+use loquat_limits::Standing;
+use loquat_provider::Trail;
 use loquat_store::{Earlier, Once, StoreError};
-use tokio::{
-    sync::{OwnedSemaphorePermit, SemaphorePermit, oneshot},
-    time::Instant,
-};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit, oneshot};
 
 use crate::{
     ChatError, ChatService, EventReader, Model, TurnRequest,
     ending::ending,
-    live::{LiveTurn, Trace},
+    live::{LiveTurn, NewLiveTurn, Trace},
     log::{Keep, Log, Unread},
     service::Inner,
     transcript::Transcript,
@@ -44,6 +39,9 @@ pub struct Turn {
     pub stored: bool,
     /// What it emits, from the first event on.
     pub events: EventReader,
+    /// How much is left of the limits that hold for it; empty where none do, and for one that was
+    /// begun before.
+    pub standings: Vec<Standing>,
 }
 
 impl ChatService {
@@ -84,7 +82,7 @@ impl ChatService {
     async fn begin_turn(&self, scope: &Scope, request: TurnRequest) -> Result<Turn, ChatError> {
         let inner = &self.inner;
         inner.accepts_turns()?;
-        let model = inner.model(request.model.as_deref())?;
+        let model = inner.model(scope, request.model.as_deref())?;
         inner.check_turn(&request)?;
 
         let trace = match (request.store, &request.once) {
@@ -100,21 +98,25 @@ impl ChatService {
         let log = Log::new(inner.limits.log_window_bytes, keep, unread);
         let events = EventReader::live(log.reader());
         let (started, answer) = oneshot::channel();
-        let live = Arc::new(LiveTurn {
+        let begin = NewLiveTurn {
             scope: scope.clone(),
+            token: request.token.clone(),
             response: ResponseId::from_uuid(inner.ports.ids.next()),
             trace,
-            conversation: OnceLock::new(),
-            log,
-            stop: CancellationToken::new(),
-            ended: CancellationToken::new(),
-            last_sign_of_life: Mutex::new(Instant::now()),
-            at_work: AtomicBool::new(!request.background),
-        });
-        let run = Run { inner: Arc::clone(inner), model, live, _place: place };
+            at_work: !request.background,
+        };
+        let live = Arc::new(LiveTurn::new(begin, log));
+        let run = Run {
+            inner: Arc::clone(inner),
+            model,
+            live: Arc::clone(&live),
+            trail: Trail::default(),
+            _place: place,
+        };
         inner.spawn_turn(run.complete(request, Started(Some(started))));
         let response = answer.await.unwrap_or(Err(ChatError::Internal))?;
-        Ok(Turn { response, stored: trace == Trace::Response, events })
+        let standings = live.standings.get().cloned().unwrap_or_default();
+        Ok(Turn { response, stored: trace == Trace::Response, events, standings })
     }
 }
 
@@ -158,6 +160,8 @@ struct Run {
     model: Arc<Model>,
     /// The turn as the rest of the process sees it.
     live: Arc<LiveTurn>,
+    /// Whom it has asked.
+    trail: Trail,
     /// Held by a turn in the background until its end.
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -177,12 +181,17 @@ impl Run {
         let begun = tokio::select! {
             // Nobody waits for it any more and nothing is stored yet, or will be by this future.
             biased;
-            () = self.live.log.abandoned().cancelled(), if !self.live.trace.is_stored() => return,
+            () = self.live.log.abandoned().cancelled(), if !self.live.trace.is_stored() => {
+                return self.charge_for_nothing();
+            }
             begun = self.begin(request) => begun,
         };
-        let (begun, opening) = match begun {
+        let (mut begun, opening) = match begun {
             Ok(begun) => begun,
-            Err(error) => return started.tell(Err(error)),
+            Err(error) => {
+                self.charge_for_nothing();
+                return started.tell(Err(error));
+            }
         };
         let mut transcript = Transcript::new(self.live.response);
         self.live.log.push(EventKind::Created);
@@ -196,7 +205,7 @@ impl Run {
         };
         let relayed = AssertUnwindSafe(relayed).catch_unwind().await;
         let outcome = relayed.unwrap_or_else(|_panic| relay::Outcome::fault());
-        let ended = self.finish(&begun, outcome, transcript).await;
+        let ended = self.finish(&mut begun, outcome, transcript).await;
         if !started.is_told() {
             started.tell(match &ended.response.status {
                 Status::Failed(failure) => Err(ChatError::Failed(failure.clone())),
@@ -241,8 +250,8 @@ impl Run {
 
     /// The status, if the turn shall end before its answer does.
     fn was_stopped(&self) -> Option<Status> {
-        if self.live.stop.is_cancelled() {
-            Some(Status::Cancelled(CancelReason::ByOwner))
+        if let Some(reason) = self.live.stopped_by() {
+            Some(Status::Cancelled(reason))
         } else if self.inner.shutdown.is_cancelled() {
             // Its readers may be gone because the server is going.
             Some(Status::Incomplete(IncompleteReason::ServerShutdown))

@@ -86,7 +86,8 @@ pub trait ChatProvider: Send + Sync + 'static {
 
     /// Whom [`start`](Self::start) would ask at this moment, without asking; `None` for a provider
     /// that answers itself.
-    fn choose(&self, _request: &ChatRequest) -> Option<Choice> {
+    fn choose(&self, request: &ChatRequest) -> Option<Choice> {
+        let _ = request;
         None
     }
 }

@@ -106,6 +106,9 @@ fn pieces() -> impl Strategy<Value = Vec<ProviderEvent>> {
         3 => "\\PC{1,8}".prop_map(ProviderEvent::Text),
         1 => "\\PC{1,8}".prop_map(ProviderEvent::Refusal),
         1 => "\\PC{1,8}".prop_map(ProviderEvent::Reasoning),
+        1 => (0..3_u32, "\\PC{1,8}")
+            .prop_map(|(part, delta)| ProviderEvent::ReasoningSummary { part, delta }),
+        1 => "\\PC{1,8}".prop_map(ProviderEvent::ReasoningSealed),
         1 => (0..9_u32).prop_map(|index| ProviderEvent::ToolCallStarted {
             index,
             call_id: format!("call_{index}"),
@@ -125,15 +128,24 @@ fn delta_text(events: &[Event], wanted: ItemId) -> String {
         .collect()
 }
 
+/// The text of an item that comes in pieces.
+fn told(content: &ItemContent) -> String {
+    match content {
+        ItemContent::FunctionCall(call) => call.arguments.clone(),
+        ItemContent::Reasoning(reasoning) => [reasoning.text.as_str()]
+            .into_iter()
+            .chain(reasoning.summary.iter().map(String::as_str))
+            .collect(),
+        content => content.texts().concat(),
+    }
+}
+
 proptest! {
     #[test]
     fn the_pieces_of_an_item_add_up_to_what_is_stored(pieces in pieces()) {
         let recorded = record(&pieces, Some(ItemStatus::Completed));
         for item in &recorded.output {
-            let stored: String = match &item.content {
-                ItemContent::FunctionCall(call) => call.arguments.clone(),
-                content => content.texts().concat(),
-            };
+            let stored = told(&item.content);
             prop_assert_eq!(delta_text(&recorded.events, item.id), stored);
         }
     }
@@ -153,14 +165,57 @@ proptest! {
         replayed.close(ItemStatus::Incomplete, &tools, &mut |_| ());
         let output = replayed.into_output();
         for item in &output {
-            let stored: String = match &item.content {
-                ItemContent::FunctionCall(call) => call.arguments.clone(),
-                content => content.texts().concat(),
-            };
+            let stored = told(&item.content);
             prop_assert_eq!(delta_text(&emitted, item.id), stored);
         }
         for item in output.iter().rev().skip(1) {
             prop_assert_eq!(item.status, ItemStatus::Completed, "only the last can be cut off");
         }
     }
+}
+
+fn thoughts(recorded: &Recorded) -> Vec<Reasoning> {
+    let reasoning = recorded.output.iter().filter_map(|item| match &item.content {
+        ItemContent::Reasoning(reasoning) => Some(reasoning.clone()),
+        _ => None,
+    });
+    reasoning.collect()
+}
+
+#[test]
+fn the_sealed_form_of_thoughts_belongs_to_their_item() {
+    let pieces = [
+        ProviderEvent::Reasoning("hm".to_owned()),
+        ProviderEvent::ReasoningSealed("seal-1".to_owned()),
+        ProviderEvent::Reasoning("and".to_owned()),
+        text("So."),
+        ProviderEvent::ReasoningSealed("seal-2".to_owned()),
+    ];
+    let recorded = record(&pieces, Some(ItemStatus::Completed));
+    let sealed = |text: &str, seal: Option<&str>| Reasoning {
+        text: text.to_owned(),
+        summary: Vec::new(),
+        encrypted: seal.map(str::to_owned),
+    };
+    assert_eq!(
+        thoughts(&recorded),
+        [sealed("hm", Some("seal-1")), sealed("and", None), sealed("", Some("seal-2"))]
+    );
+    // Of what is only sealed, nothing is told.
+    assert_eq!(names(&recorded.events).iter().filter(|name| **name == "part").count(), 3);
+}
+
+#[test]
+fn a_summary_of_thoughts_comes_in_parts() {
+    let piece = |part, delta: &str| ProviderEvent::ReasoningSummary { part, delta: delta.into() };
+    let pieces = [piece(0, "Fir"), piece(0, "st."), piece(1, "Second."), text("So.")];
+    let recorded = record(&pieces, Some(ItemStatus::Completed));
+    let [reasoning] = thoughts(&recorded).try_into().expect("one item of thoughts");
+    assert_eq!(reasoning.summary, ["First.", "Second."]);
+    assert_eq!(reasoning.text, "");
+    let mut replayed = Transcript::new(response());
+    for event in &recorded.events {
+        replayed.replay(Timestamp::from_micros(1), event.kind.clone());
+    }
+    assert_eq!(replayed.into_output(), recorded.output);
 }

@@ -4,13 +4,15 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use loquat_context::State;
-use loquat_domain::{ConversationId, Item, RawJson, Response, Settings};
-use loquat_provider::{AnswerStream, ChatRequest, ProviderError};
+use loquat_domain::{ConversationId, Item, Purpose, RawJson, Response, Settings};
+use loquat_limits::Admission;
+use loquat_provider::{About, AnswerStream, ChatRequest, ProviderError};
 use loquat_store::{BeginTurn, Head, Place, StoreError, TurnHome};
 
 use super::Run;
 use crate::{
     ChatError, Target, TurnRequest,
+    bill::{Account, total},
     ending::at_first,
     live::Trace,
     prompt::{Asked, Question, missing, running},
@@ -27,6 +29,16 @@ pub(super) struct Begun {
     pub(super) input_tokens: u32,
     /// What the conversation remembers from now on, and the version of that.
     pub(super) state: Option<(i64, State)>,
+    /// What was taken of the limits that hold for it.
+    pub(super) admission: Admission,
+}
+
+/// A start that was stored, with the call that was begun beside it.
+struct Committed {
+    response: Arc<Response>,
+    input_tokens: u32,
+    state: Option<(i64, State)>,
+    opening: Opening,
 }
 
 /// A provider's call that was started beside the commit.
@@ -52,6 +64,9 @@ impl Run {
         let input = self.inner.new_items(counter, request.input.clone(), Some(self.live.response));
         let input_tokens = input.iter().map(|item| item.tokens).fold(0, u32::saturating_add);
         let need = self.inner.plan(question, input_tokens)?;
+        let mut admission =
+            self.inner.ports.limiter.admit(&self.live.scope, &self.model.id).await?;
+        let mut is_reserved = false;
         let mut attempt = 1;
         loop {
             let asked = self.inner.ask(question, &need).await?;
@@ -59,10 +74,56 @@ impl Run {
                 // Seen before the provider is called in vain; the commit would refuse it too.
                 return Err(running(request.target));
             }
+            if !is_reserved {
+                self.reserve(question, asked.prompt.receipt.budget.used, &mut admission).await?;
+                is_reserved = true;
+            }
             match self.commit(question, asked, &input).await {
                 Err(ChatError::Store(StoreError::Conflict)) if attempt < ATTEMPTS => attempt += 1,
-                result => return result,
+                Err(error) => return Err(error),
+                Ok(Committed { response, input_tokens, state, opening }) => {
+                    let begun = Begun { response, input_tokens, state, admission };
+                    return Ok((begun, opening));
+                }
             }
+        }
+    }
+
+    /// Takes what the turn can use at most of the limits that hold for it.
+    async fn reserve(
+        &self,
+        question: Question<'_>,
+        input_tokens: u32,
+        admission: &mut Admission,
+    ) -> Result<(), ChatError> {
+        let (input, output) = (u64::from(input_tokens), u64::from(question.reserved_output()));
+        admission.reserve(input + output, self.model.price.at_most(input, output)).await?;
+        self.live.standings.get_or_init(|| admission.standings());
+        Ok(())
+    }
+
+    /// Charges calls of a turn whose start was not stored.
+    pub(super) fn charge_for_nothing(&self) {
+        if self.trail.attempts().is_empty() {
+            return;
+        }
+        let account = self.account(0);
+        let charges = self.inner.charges(&account, &self.trail, self.trail.usage());
+        let (tokens, cost) = total(&charges);
+        self.inner.ports.limiter.debit(&account.scope, &self.model.id, tokens, cost);
+        self.inner.record(account.scope, charges);
+    }
+
+    /// Whom the turn's calls are charged to.
+    pub(super) fn account(&self, input_tokens: u32) -> Account {
+        Account {
+            scope: self.live.scope.clone(),
+            purpose: Purpose::Answer,
+            conversation: self.live.conversation.get().copied(),
+            response: Some(self.live.response),
+            first_attempt: 0,
+            asked: Arc::clone(&self.model),
+            input_tokens,
         }
     }
 
@@ -73,7 +134,7 @@ impl Run {
         question: Question<'_>,
         asked: Asked,
         input: &[Item],
-    ) -> Result<(Begun, Opening), ChatError> {
+    ) -> Result<Committed, ChatError> {
         let Asked { head, prompt, change, state } = asked;
         // What reads a conversation and leaves no trace in it changes nothing of it.
         let is_there = self.live.trace == Trace::Response;
@@ -85,8 +146,16 @@ impl Run {
             max_output_tokens: Some(question.reserved_output()),
             ..request.settings.clone()
         };
+        let home = self.home(request.target, head);
         let chat = ChatRequest {
             cache_ends: prompt.cache_ends,
+            about: About {
+                scope: Some(self.live.scope.clone()),
+                conversation: Some(home.conversation()),
+                metadata: request.metadata.clone(),
+                input_tokens,
+            },
+            trail: self.trail.clone(),
             ..ChatRequest::new(&self.model.upstream, settings, prompt.input)
         };
         let provider = Arc::clone(&self.model.provider);
@@ -95,7 +164,6 @@ impl Run {
             call.await.map_or(Err(Refused::Panic), |answered| answered.map_err(Refused::Error))
         }));
 
-        let home = self.home(request.target, head);
         let conversation = listed(&home, head);
         if let Some(id) = conversation {
             // Known before the commit, so that a deletion cannot pass between the two unseen.
@@ -124,7 +192,7 @@ impl Run {
                 .await
                 .map_err(Inner::not_found(missing(request.target)))?;
         }
-        Ok((Begun { response, input_tokens, state }, opening))
+        Ok(Committed { response, input_tokens, state, opening })
     }
 
     /// A commit whose answer was lost may have taken place all the same: then the turn has begun.

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use loquat_domain::{
-    CancelReason, Ended, Failure, FailureCode, Item, ItemContent, ItemStatus, RawJson, Response,
-    Status, Usage,
+    CancelReason, Charge, Ended, Failure, FailureCode, Item, ItemContent, ItemStatus, RawJson,
+    Response, Status, Usage,
 };
 use loquat_store::{ContextUpdate, FinishTurn, StoreError};
 
 use super::{Run, begin::Begun, relay::Outcome};
-use crate::{ending::ending_events, transcript::Transcript};
+use crate::{bill::total, ending::ending_events, route::route, transcript::Transcript};
 
 /// Waits between attempts to store an end while the store cannot be reached: about ten seconds in
 /// all, the time that a database takes to restart.
@@ -27,7 +27,7 @@ impl Run {
     /// Stores the end and returns it as it may be told.
     pub(super) async fn finish(
         &self,
-        begun: &Begun,
+        begun: &mut Begun,
         outcome: Outcome,
         mut transcript: Transcript,
     ) -> Ended {
@@ -41,6 +41,10 @@ impl Run {
         });
         let output = transcript.into_output();
         let usage = outcome.usage.unwrap_or_else(|| self.estimate(begun.input_tokens, &output));
+        let account = self.account(begun.input_tokens);
+        let charges = self.inner.charges(&account, &self.trail, Some(usage));
+        let (tokens, cost) = total(&charges);
+        begun.admission.settle(tokens, cost);
         let ended = Ended {
             response: Response {
                 status: outcome.status,
@@ -52,8 +56,9 @@ impl Run {
         };
         if self.live.trace.is_stored() {
             let learned = self.learned(begun, &ended.response.status, usage);
-            self.store_end(ended, learned).await
+            self.store_end(ended, learned, charges).await
         } else {
+            self.inner.record(account.scope, charges);
             ended
         }
     }
@@ -76,7 +81,13 @@ impl Run {
         Some(ContextUpdate { expected: *version, state })
     }
 
-    async fn store_end(&self, mut ended: Ended, learned: Option<ContextUpdate>) -> Ended {
+    async fn store_end(
+        &self,
+        mut ended: Ended,
+        learned: Option<ContextUpdate>,
+        charges: Vec<Charge>,
+    ) -> Ended {
+        let route = route(&self.trail);
         let last_sequence = self.live.log.last_sequence() + ending_events(&ended.response.status);
         let log = self.live.log.all_unsaved();
         let mut pauses = PAUSES.iter();
@@ -89,13 +100,14 @@ impl Run {
                 keep_log: self.inner.limits.event_log_keep,
                 only_if_stale: false,
                 context_state: learned.clone(),
-                route: None,
-                charges: Vec::new(),
+                route: route.clone(),
+                charges: charges.clone(),
             };
             match self.inner.ports.turns.finish_turn(&self.live.scope, finish).await {
                 Ok(()) => break,
                 Err(StoreError::NotFound) => {
-                    // Deleted while it ran: there is nothing left to say about it.
+                    // Deleted while it ran: there is nothing left to say about it, but to pay.
+                    self.inner.record(self.live.scope.clone(), charges);
                     ended.response.status = Status::Cancelled(CancelReason::ByOwner);
                     break;
                 }
@@ -115,6 +127,7 @@ impl Run {
                 }
             }
             let Some(pause) = pauses.next() else {
+                self.inner.record(self.live.scope.clone(), charges);
                 ended.response.status = Status::Failed(Failure {
                     code: FailureCode::Storage,
                     message: "the answer could not be stored".to_owned(),
@@ -127,16 +140,17 @@ impl Run {
         ended
     }
 
-    /// What was used, by our own count.
+    /// What was used, by our own count, and by the provider's as far as it told before it was cut.
     fn estimate(&self, input_tokens: u32, output: &[Arc<Item>]) -> Usage {
         let counted = |item: &Arc<Item>| u64::from(self.model.counter.item(&item.content));
         let thoughts = |item: &&Arc<Item>| matches!(item.content, ItemContent::Reasoning(_));
+        let ours = Usage { input_tokens: input_tokens.into(), ..Usage::default() };
+        let told = self.trail.usage().unwrap_or(ours);
         Usage {
-            input_tokens: u64::from(input_tokens),
             output_tokens: output.iter().map(counted).sum(),
             reasoning_tokens: output.iter().filter(thoughts).map(counted).sum(),
             estimated: true,
-            ..Usage::default()
+            ..told
         }
     }
 }

@@ -231,17 +231,9 @@ async fn a_panic_of_a_provider_fails_its_turn_and_no_other() {
         provider: std::sync::Arc::new(Panics),
         ..stage.chat.models().default_model().as_ref().clone()
     };
-    let ports = loquat_chat::Ports {
-        conversations: stage.store.clone(),
-        turns: stage.store.clone(),
-        upkeep: stage.store.clone(),
-        context: stage.store.clone(),
-        summariser: None,
-        models: loquat_chat::ModelCatalog::new(vec![model], "played").unwrap(),
-        clock: std::sync::Arc::new(loquat_chat::SystemClock),
-        ids: std::sync::Arc::new(loquat_chat::SystemIds),
-    };
+    let models = loquat_chat::ModelCatalog::new(vec![model], "played").unwrap();
     let runtime = tokio::runtime::Handle::current();
+    let ports = loquat_chat::Ports::on(&stage.store, models, &runtime);
     let broken = loquat_chat::ChatService::new(ports, loquat_chat::Limits::default(), runtime);
     let turn = broken.start_turn(&anna(), says(Target::Nothing, "hi")).await.unwrap();
     let ended = end(turn).await;

@@ -7,7 +7,9 @@
     reason = "these are tests: they panic where the product is wrong and spawn on their own runtime"
 )]
 
+mod access;
 mod background;
+mod bill;
 mod branches;
 mod elsewhere;
 mod following;

@@ -10,14 +10,23 @@ use loquat_chat::{
 };
 use loquat_context::{Estimate, Policy};
 use loquat_domain::{
-    Ended, Event, EventKind, ItemContent, Message, Metadata, Role, Scope, Settings, TenantId,
-    Timestamp, UserId,
+    Ended, Event, EventKind, ItemContent, Message, Metadata, Micros, Price, Role, Scope, Settings,
+    TenantId, Timestamp, UserId,
 };
 use loquat_provider::{
     AnswerStream, ChatProvider, ChatRequest, FinishReason, ProviderError, ProviderEvent,
 };
 use loquat_testkit::{FakeClock, MemoryStore};
 use tokio::sync::{Mutex, mpsc, oneshot};
+
+/// What the model costs, in micro-units a million tokens.
+pub(crate) const PRICE: Price = Price {
+    input: Micros(3_000_000),
+    cached: Micros(300_000),
+    cache_write: Micros(3_750_000),
+    output: Micros(15_000_000),
+    reasoning: Micros(15_000_000),
+};
 
 /// The service on a store in memory, and the other end of its model.
 pub(crate) struct Stage {
@@ -64,37 +73,23 @@ impl Stage {
             provider: Arc::new(PlayedByHand(call)),
             context_window: 4_096,
             max_output_tokens: 512,
+            price: PRICE,
+            tenants: None,
             counter: Arc::new(Estimate),
             policy: Policy::balanced(),
             created_at: Timestamp::from_micros(0),
         };
-        let ports = Ports {
-            conversations: store.clone(),
-            turns: store.clone(),
-            upkeep: store.clone(),
-            context: store.clone(),
-            summariser: None,
-            models: ModelCatalog::new(vec![model], "played").unwrap(),
-            clock: Arc::new(SystemClock),
-            ids: Arc::new(SystemIds),
-        };
-        let chat = ChatService::new(ports, limits, tokio::runtime::Handle::current());
+        let models = ModelCatalog::new(vec![model], "played").unwrap();
+        let runtime = tokio::runtime::Handle::current();
+        let chat = ChatService::new(Ports::on(&store, models, &runtime), limits, runtime);
         Self { chat, store, clock, calls: Mutex::new(calls) }
     }
 
     /// Another process that serves the same store and the same model.
     pub(crate) fn elsewhere(&self) -> ChatService {
-        let ports = Ports {
-            conversations: self.store.clone(),
-            turns: self.store.clone(),
-            upkeep: self.store.clone(),
-            context: self.store.clone(),
-            summariser: None,
-            models: self.chat.models().clone(),
-            clock: Arc::new(SystemClock),
-            ids: Arc::new(SystemIds),
-        };
-        ChatService::new(ports, Limits::default(), tokio::runtime::Handle::current())
+        let runtime = tokio::runtime::Handle::current();
+        let ports = Ports::on(&self.store, self.chat.models().clone(), &runtime);
+        ChatService::new(ports, Limits::default(), runtime)
     }
 
     /// The next call of the model.
@@ -189,6 +184,7 @@ pub(crate) fn says(target: Target, text: &str) -> TurnRequest {
         store: true,
         background: false,
         once: None,
+        token: None,
     }
 }
 

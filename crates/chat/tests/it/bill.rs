@@ -1,0 +1,195 @@
+//! What is charged, and for what.
+
+use std::time::Duration;
+
+use loquat_chat::{ChatError, Target};
+use loquat_domain::{
+    IncompleteReason, Micros, PageLimit, Status, Timestamp, TokenParts, Usage, UserId,
+};
+use loquat_provider::{Attempt, AttemptOutcome, FinishReason, ProviderError, ProviderEvent};
+use loquat_store::{UsageGroups, UsageQuery, UsageRow, Whose};
+
+use crate::stage::{PRICE, Stage, anna, end, says};
+
+/// What the ledger has for everybody of Anna's tenant, a row a model and user.
+async fn ledger(stage: &Stage) -> Vec<UsageRow> {
+    let query = UsageQuery {
+        whose: Whose::Tenant,
+        from: Timestamp::from_micros(i64::MIN),
+        until: Timestamp::from_micros(i64::MAX),
+        groups: UsageGroups { model: true, user: true, conversation: true, day: false },
+        after: None,
+        limit: PageLimit::MAX,
+    };
+    stage.chat.usage(&anna(), query).await.unwrap().entries
+}
+
+/// Looks until the ledger has something: what belongs to no turn's end is written a moment later.
+async fn ledger_soon(stage: &Stage) -> Vec<UsageRow> {
+    for _ in 0..200 {
+        let rows = ledger(stage).await;
+        if !rows.is_empty() {
+            return rows;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("nothing was charged");
+}
+
+const USED: Usage = Usage {
+    input_tokens: 100,
+    cached_tokens: 60,
+    cache_write_tokens: 10,
+    output_tokens: 20,
+    reasoning_tokens: 5,
+    estimated: false,
+};
+
+const PARTS: TokenParts =
+    TokenParts { input: 30, cached: 60, cache_write: 10, output: 15, reasoning: 5 };
+
+#[tokio::test]
+async fn a_turn_is_charged_in_disjoint_parts_when_its_end_is_stored() {
+    let stage = Stage::new();
+    let (turn, answer) = stage.turn(says(Target::NewConversation, "hi")).await;
+    let conversation = turn.response.conversation;
+    answer.text("Hello").await;
+    answer.say(ProviderEvent::Finished(FinishReason::Stop)).await;
+    answer.say(ProviderEvent::Usage(USED)).await;
+    drop(answer);
+    end(turn).await;
+    let [row] = ledger(&stage).await.try_into().expect("one row");
+    assert_eq!(row.key.model.as_deref(), Some("played"));
+    assert_eq!(row.key.user, Some(UserId::new("anna").unwrap()));
+    assert_eq!(row.key.conversation, conversation);
+    assert_eq!((row.calls, row.estimated_calls), (1, 0));
+    assert_eq!(row.tokens, PARTS);
+    assert_eq!(row.cost, PRICE.of(PARTS));
+}
+
+#[tokio::test]
+async fn a_cut_answer_is_charged_by_our_own_count_and_says_so() {
+    let stage = Stage::new();
+    let (turn, answer) = stage.turn(says(Target::NewConversation, "hi")).await;
+    answer.text("Hello there").await;
+    answer.break_off(ProviderError::Disconnected(None)).await;
+    let ended = end(turn).await;
+    let cut = Status::Incomplete(IncompleteReason::UpstreamDisconnected);
+    assert_eq!(ended.response.status, cut);
+    let [row] = ledger(&stage).await.try_into().expect("one row");
+    assert_eq!((row.calls, row.estimated_calls), (1, 1));
+    assert!(row.tokens.input > 0 && row.tokens.output > 0, "{:?}", row.tokens);
+    assert_eq!(TokenParts::from(ended.response.usage.unwrap()), row.tokens);
+}
+
+#[tokio::test]
+async fn what_a_provider_told_before_it_was_cut_is_not_counted_anew() {
+    let stage = Stage::new();
+    let starting = tokio::spawn({
+        let chat = stage.chat.clone();
+        async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
+    });
+    let call = stage.call().await;
+    let early = Usage { output_tokens: 0, reasoning_tokens: 0, ..USED };
+    call.request.trail.used(early);
+    let answer = call.accept();
+    let turn = starting.await.unwrap().unwrap();
+    answer.text("Hello").await;
+    answer.break_off(ProviderError::Disconnected(None)).await;
+    end(turn).await;
+    let [row] = ledger(&stage).await.try_into().expect("one row");
+    assert_eq!((row.tokens.input, row.tokens.cached, row.tokens.cache_write), (30, 60, 10));
+    assert_eq!(row.estimated_calls, 1, "the answer is our own count");
+}
+
+#[tokio::test]
+async fn an_answer_that_leaves_no_trace_is_paid_all_the_same() {
+    let stage = Stage::new();
+    let mut request = says(Target::Nothing, "hi");
+    request.store = false;
+    stage.complete(request, "Hello").await;
+    let [row] = ledger_soon(&stage).await.try_into().expect("one row");
+    assert_eq!(row.calls, 1);
+    assert_eq!(row.key.conversation, None);
+}
+
+#[tokio::test]
+async fn a_turn_that_was_deleted_while_it_ran_is_paid_all_the_same() {
+    let stage = Stage::new();
+    let (turn, answer) = stage.turn(says(Target::NewConversation, "hi")).await;
+    answer.text("Hello").await;
+    stage.chat.delete_response(&anna(), turn.response.id).await.unwrap();
+    answer.unheard().await;
+    let [row] = ledger_soon(&stage).await.try_into().expect("one row");
+    assert_eq!((row.calls, row.estimated_calls), (1, 1));
+}
+
+#[tokio::test]
+async fn each_call_that_was_made_is_a_row_and_none_that_was_not() {
+    let stage = Stage::new();
+    let starting = tokio::spawn({
+        let chat = stage.chat.clone();
+        async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
+    });
+    let call = stage.call().await;
+    let attempt = |model: &str, outcome| Attempt {
+        model: model.to_owned(),
+        provider: "p".to_owned(),
+        upstream: "u".to_owned(),
+        outcome,
+    };
+    let trail = call.request.trail.clone();
+    trail.attempt(attempt("broken", AttemptOutcome::NotMade("open")));
+    trail.attempt(attempt("first", AttemptOutcome::Failed("rate_limited")));
+    trail.attempt(attempt("second", AttemptOutcome::Answers));
+    let answer = call.accept();
+    let turn = starting.await.unwrap().unwrap();
+    let id = turn.response.id;
+    answer.text("Hello").await;
+    answer.say(ProviderEvent::Finished(FinishReason::Stop)).await;
+    answer.say(ProviderEvent::Usage(USED)).await;
+    drop(answer);
+    end(turn).await;
+    let rows = ledger(&stage).await;
+    let told: Vec<_> =
+        rows.iter().map(|row| (row.key.model.clone().unwrap(), row.tokens)).collect();
+    let nothing = TokenParts::default();
+    assert_eq!(told, [("first".to_owned(), nothing), ("second".to_owned(), PARTS)]);
+    let route = stage.chat.response(&anna(), id).await.unwrap().route.expect("a route is kept");
+    let route: serde_json::Value = serde_json::from_str(route.as_str()).unwrap();
+    let outcomes: Vec<_> = route["attempts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|attempt| attempt["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(outcomes, ["not_made", "failed", "answered"]);
+}
+
+#[tokio::test]
+async fn a_plain_answer_keeps_no_route() {
+    let stage = Stage::new();
+    let ended = stage.complete(says(Target::NewConversation, "hi"), "Hello").await;
+    let stored = stage.chat.response(&anna(), ended.response.id).await.unwrap();
+    assert_eq!(stored.route, None);
+}
+
+#[tokio::test]
+async fn a_refused_turn_is_a_row_that_costs_nothing() {
+    let stage = Stage::new();
+    let starting = tokio::spawn({
+        let chat = stage.chat.clone();
+        async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
+    });
+    let call = stage.call().await;
+    call.request.trail.attempt(Attempt {
+        model: "played".to_owned(),
+        provider: "test".to_owned(),
+        upstream: "u".to_owned(),
+        outcome: AttemptOutcome::Failed("unavailable"),
+    });
+    call.refuse(ProviderError::Unavailable(None));
+    assert!(matches!(starting.await.unwrap(), Err(ChatError::Failed(_))));
+    let [row] = ledger(&stage).await.try_into().expect("one row");
+    assert_eq!((row.calls, row.cost), (1, Micros(0)));
+}
