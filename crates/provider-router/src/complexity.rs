@@ -1,10 +1,21 @@
 //! How hard a request seems.
 
-use std::fmt;
+mod reading;
+mod words;
 
+use std::{borrow::Cow, fmt};
+
+use loquat_domain::{ItemContent, Message, Part, ReasoningEffort, Role};
 use loquat_provider::ChatRequest;
 
+use reading::Reading;
+use words::Cue;
+
 /// How hard a request seems, from 0 to 100, and why.
+///
+/// The sum of [`Signal`]s of the last user message and of the request's shape, each of which
+/// `docs/routing.md` explains. Takes microseconds and a bounded look at the message: its first 4 KiB
+/// and its last 2 KiB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complexity {
     score: u8,
@@ -22,8 +33,20 @@ pub struct Signal {
 
 impl Complexity {
     /// Scores a request.
-    pub fn of(_request: &ChatRequest) -> Self {
-        Self { score: 0, signals: Vec::new() }
+    pub fn of(request: &ChatRequest) -> Self {
+        let mut said = request.input.iter().rev().filter_map(by_user);
+        let last = said.next().map(text).unwrap_or_default();
+        let reading = Reading::of(&last);
+        let mut signals = of_text(&reading);
+        if reading.letters <= FOLLOW_UP && reading.cues(Cue::Continue) > 0 {
+            let before = said.next().map(|message| sum(&of_text(&Reading::of(&text(message)))));
+            let more = before.unwrap_or_default() - sum(&signals);
+            signals.push(Signal { name: "continues", points: more.max(0) });
+        }
+        signals.extend(of_shape(request));
+        signals.retain(|signal| signal.points != 0);
+        let score = u8::try_from(sum(&signals).clamp(0, 100)).unwrap_or_default();
+        Self { score, signals }
     }
 
     /// From 0 to 100.
@@ -31,7 +54,7 @@ impl Complexity {
         self.score
     }
 
-    /// What it is made of, without what adds nothing.
+    /// What it is made of, without what adds nothing. The sum may be outside of 0 to 100.
     pub fn signals(&self) -> &[Signal] {
         &self.signals
     }
@@ -46,4 +69,114 @@ impl fmt::Display for Complexity {
         }
         Ok(())
     }
+}
+
+/// A message of no more letters may be about the one before.
+const FOLLOW_UP: usize = 60;
+
+/// A message of no more letters can hardly state a problem.
+const SHORT: usize = 50;
+
+/// Where every message begins that says more than a courtesy.
+const BASE: i16 = 12;
+
+/// What the context engine quotes of the past in front of what was really said.
+const QUOTED: (&str, &str) = ("<past_messages>", "</past_messages>");
+
+fn by_user(content: &ItemContent) -> Option<&Message> {
+    match content {
+        ItemContent::Message(message) if message.role == Role::User => Some(message),
+        _ => None,
+    }
+}
+
+/// What somebody really said.
+fn text(message: &Message) -> Cow<'_, str> {
+    let mut texts = message.parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(said(text)),
+        Part::Refusal(_) | Part::Image { .. } => None,
+    });
+    let first = texts.next().unwrap_or_default();
+    texts.fold(Cow::Borrowed(first), |all, text| Cow::Owned(format!("{all}\n{text}")))
+}
+
+fn said(text: &str) -> &str {
+    match text.starts_with(QUOTED.0) {
+        true => text.split_once(QUOTED.1).map_or(text, |(_, said)| said),
+        false => text,
+    }
+}
+
+fn sum(signals: &[Signal]) -> i16 {
+    signals.iter().map(|signal| signal.points).sum()
+}
+
+/// `first` points for the first, `more` for each further, at most `most` in all.
+fn steps(count: usize, first: i16, more: i16, most: i16) -> i16 {
+    match i16::try_from(count.min(100)).unwrap_or(100) {
+        0 => 0,
+        count => (first + more * (count - 1)).min(most),
+    }
+}
+
+fn of_text(reading: &Reading) -> Vec<Signal> {
+    let deep = reading.cues(Cue::Deep);
+    let is_routine = reading.opens_with(Cue::Routine);
+    let length = match reading.letters {
+        _ if is_routine => 0,
+        0..=SHORT => -8,
+        51..=110 => 0,
+        111..=200 => 8,
+        201..=400 => 12,
+        _ => 16,
+    };
+    let tasks =
+        reading.cues(Cue::Sequence) + reading.items.min(6) + reading.questions.saturating_sub(1);
+    let routine = match deep {
+        0 => -30,
+        1 => -22,
+        _ => -10,
+    };
+    let fact = if reading.opens_with(Cue::Fact) && deep == 0 { -12 } else { 0 };
+    let courtesy = reading.opens_with(Cue::Courtesy) && reading.letters <= SHORT;
+    let code = reading.code > 0 || reading.code_signs >= 2;
+    let is = |holds: bool, points: i16| if holds { points } else { 0 };
+    [
+        ("base", BASE),
+        ("length", length),
+        ("thought", steps(deep, 22, 9, 40)),
+        ("explanation", steps(reading.cues(Cue::Explain), 6, 3, 9)),
+        ("tasks", steps(tasks, 4, 4, 16)),
+        ("constraints", steps(reading.cues(Cue::Constraint), 4, 3, 10)),
+        ("mathematics", steps(reading.cues(Cue::Maths), 14, 6, 26)),
+        ("notation", steps(reading.maths_signs.saturating_sub(1), 4, 2, 10)),
+        ("code", is(code, 4) + is(reading.code > 200, 6)),
+        ("engineering", steps(reading.cues(Cue::Engineering), 10, 5, 20)),
+        ("expertise", steps(reading.cues(Cue::Expertise), 8, 5, 18)),
+        ("routine", is(is_routine, routine)),
+        ("fact", fact),
+        ("courtesy", is(courtesy, -20)),
+        ("brevity", is(reading.cues(Cue::Brief) > 0, -10)),
+    ]
+    .map(|(name, points)| Signal { name, points })
+    .to_vec()
+}
+
+fn of_shape(request: &ChatRequest) -> [Signal; 3] {
+    let settings = &request.settings;
+    let effort = match settings.reasoning_effort {
+        Some(ReasoningEffort::None) => -15,
+        Some(ReasoningEffort::Minimal) => -10,
+        Some(ReasoningEffort::Low) => -5,
+        None | Some(ReasoningEffort::Medium) => 0,
+        Some(ReasoningEffort::High) => 15,
+        Some(ReasoningEffort::ExtraHigh) => 25,
+    };
+    let tools = steps(settings.tools.len(), 3, 1, 8);
+    let long = if request.about.input_tokens >= 16_000 { 5 } else { 0 };
+    [
+        Signal { name: "effort", points: effort },
+        Signal { name: "tools", points: tools },
+        Signal { name: "long prompt", points: long },
+    ]
 }

@@ -49,7 +49,7 @@ impl Staying {
         let bill = Bill::of(here, other, last, facts);
         let reason = if bill.moving <= bill.staying {
             Err(format!("moving to {} costs no more than staying", other.model))
-        } else if bill.other_is_cheaper {
+        } else if !bill.other_is_dearer {
             Ok("its cache is worth more than the move would save".to_owned())
         } else {
             self.is_hard_enough(rule, facts)
@@ -89,7 +89,7 @@ struct Bill {
     /// With everything read anew.
     moving: Micros,
     /// If nothing were cached anywhere.
-    other_is_cheaper: bool,
+    other_is_dearer: bool,
 }
 
 impl Bill {
@@ -101,7 +101,7 @@ impl Bill {
         };
         let staying = cost(here, cached, prompt - cached);
         let moving = cost(other, 0, prompt);
-        Self { staying, moving, other_is_cheaper: moving < cost(here, 0, prompt) }
+        Self { staying, moving, other_is_dearer: moving > cost(here, 0, prompt) }
     }
 }
 
