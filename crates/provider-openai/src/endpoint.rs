@@ -19,7 +19,7 @@ impl Endpoint {
     ) -> Result<Self, OptionsError> {
         let base = BaseUrl::new(base_url)?;
         let endpoint = Self { base, azure_api_version };
-        endpoint.uri("model").ok_or(OptionsError::NotAUrl)?;
+        endpoint.chat_uri("model").ok_or(OptionsError::NotAUrl)?;
         Ok(endpoint)
     }
 
@@ -43,8 +43,16 @@ impl Endpoint {
         }
     }
 
-    /// The URL of the call for this model; `None` when a name as long as this fits into none.
-    pub(crate) fn uri(&self, model: &str) -> Option<Uri> {
+    /// The URL of the Responses wire. There a model is named in the body only, at Azure too.
+    pub(crate) fn responses_uri(&self) -> Option<Uri> {
+        let version = self.azure_api_version.as_deref();
+        let path = version.map(|_| "openai").into_iter().chain(["responses"]);
+        self.base.uri(path, version.map(|version| ("api-version", version)))
+    }
+
+    /// The URL of the Chat Completions wire for this model; `None` when a name as long as this fits
+    /// into none.
+    pub(crate) fn chat_uri(&self, model: &str) -> Option<Uri> {
         let version = self.azure_api_version.as_deref();
         let deployment = version.map(|_| ["openai", "deployments", model]);
         let path = deployment.into_iter().flatten().chain(["chat", "completions"]);
@@ -63,10 +71,10 @@ mod tests {
     #[test]
     fn the_path_follows_the_base_with_and_without_a_slash_at_its_end() {
         for base in ["http://localhost:11434/v1", "http://localhost:11434/v1/"] {
-            let url = endpoint(base).uri("m").unwrap().to_string();
+            let url = endpoint(base).chat_uri("m").unwrap().to_string();
             assert_eq!(url, "http://localhost:11434/v1/chat/completions");
         }
-        let bare = endpoint("https://example.org").uri("m").unwrap().to_string();
+        let bare = endpoint("https://example.org").chat_uri("m").unwrap().to_string();
         assert_eq!(bare, "https://example.org/chat/completions");
     }
 
@@ -74,11 +82,28 @@ mod tests {
     fn azure_names_the_deployment_in_the_path() {
         let version = Some("2024-10-21".to_owned());
         let endpoint = Endpoint::new("https://res.openai.azure.com/", version).unwrap();
-        let url = endpoint.uri("a/b c").unwrap().to_string();
+        let url = endpoint.chat_uri("a/b c").unwrap().to_string();
         assert_eq!(
             url,
             "https://res.openai.azure.com/openai/deployments/a%2Fb%20c/chat/completions\
              ?api-version=2024-10-21"
+        );
+    }
+
+    #[test]
+    fn responses_have_one_address_for_all_models() {
+        let url = |base, version: Option<&str>| {
+            let endpoint = Endpoint::new(base, version.map(str::to_owned)).unwrap();
+            endpoint.responses_uri().unwrap().to_string()
+        };
+        assert_eq!(url("https://example.org/v1/", None), "https://example.org/v1/responses");
+        assert_eq!(
+            url("https://res.openai.azure.com", Some("2025-04-01-preview")),
+            "https://res.openai.azure.com/openai/responses?api-version=2025-04-01-preview"
+        );
+        assert_eq!(
+            url("https://res.openai.azure.com/openai/v1", None),
+            "https://res.openai.azure.com/openai/v1/responses"
         );
     }
 

@@ -5,6 +5,11 @@ use std::fmt;
 use loquat_provider_http::Limits;
 use secrecy::SecretString;
 
+use crate::{
+    models::{ModelOptions, Models, WireKind},
+    token_file::TokenFile,
+};
+
 /// How the endpoint knows us.
 #[derive(Debug, Clone, Default)]
 pub enum Auth {
@@ -15,6 +20,9 @@ pub enum Auth {
     Bearer(SecretString),
     /// `api-key: …`, as Azure wants it.
     AzureKey(SecretString),
+    /// `Authorization: Bearer …` with a token from a file that somebody else keeps fresh, as
+    /// Microsoft Entra ID wants it at Azure.
+    TokenFile(TokenFile),
 }
 
 /// The field in which the endpoint expects the most tokens that an answer may have.
@@ -44,11 +52,13 @@ pub struct OpenAiOptions {
     pub(crate) azure_api_version: Option<String>,
     pub(crate) output_limit_field: Option<OutputLimitField>,
     pub(crate) usage_request: UsageRequest,
+    pub(crate) models: Models,
     pub(crate) limits: Limits,
 }
 
 impl OpenAiOptions {
-    /// An endpoint without a key. `base_url` is what precedes `/chat/completions`, for example
+    /// An endpoint without a key. `base_url` is what precedes `/chat/completions` and
+    /// `/responses`, for example
     /// `https://api.openai.com/v1` or `http://127.0.0.1:11434/v1`; with
     /// [`with_azure_deployments`](Self::with_azure_deployments) it is the resource's own URL. It is
     /// checked when the provider is made.
@@ -59,6 +69,7 @@ impl OpenAiOptions {
             azure_api_version: None,
             output_limit_field: None,
             usage_request: UsageRequest::default(),
+            models: Models::default(),
             limits: Limits::default(),
         }
     }
@@ -71,7 +82,8 @@ impl OpenAiOptions {
     }
 
     /// Uses Azure's older URL form,
-    /// `{base_url}/openai/deployments/{model}/chat/completions?api-version=…`. Azure's newer one,
+    /// `{base_url}/openai/deployments/{model}/chat/completions?api-version=…` or
+    /// `{base_url}/openai/responses?api-version=…`. Azure's newer one,
     /// `https://….openai.azure.com/openai/v1`, is an ordinary base URL and needs no version.
     #[must_use]
     pub fn with_azure_deployments(mut self, api_version: impl Into<String>) -> Self {
@@ -95,6 +107,20 @@ impl OpenAiOptions {
         self
     }
 
+    /// Sets the wire of all models that have none of their own; by default Chat Completions.
+    #[must_use]
+    pub fn with_wire(mut self, wire: WireKind) -> Self {
+        self.models.wire = wire;
+        self
+    }
+
+    /// Sets how one model is treated, by its name at the endpoint.
+    #[must_use]
+    pub fn with_model(mut self, name: impl Into<String>, options: ModelOptions) -> Self {
+        self.models.by_name.insert(name.into(), options);
+        self
+    }
+
     /// Sets when to stop waiting, and when to try again.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -110,6 +136,7 @@ impl fmt::Debug for OpenAiOptions {
             .field("azure_api_version", &self.azure_api_version)
             .field("output_limit_field", &self.output_limit_field)
             .field("usage_request", &self.usage_request)
+            .field("models", &self.models)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }

@@ -1,6 +1,6 @@
 //! From a provider's request to the wire's body.
 
-mod messages;
+pub(crate) mod messages;
 
 use loquat_domain::{RawJson, ReasoningEffort, Settings, TextFormat, Tool, ToolChoice};
 use loquat_provider::{ChatRequest, ProviderError};
@@ -23,7 +23,7 @@ pub(crate) fn body(request: &ChatRequest, dialect: Dialect) -> Result<Vec<u8>, P
     serde_json::to_vec(&body).map_err(unwritable)
 }
 
-fn unwritable(_: serde_json::Error) -> ProviderError {
+pub(crate) fn unwritable(_: serde_json::Error) -> ProviderError {
     ProviderError::Rejected { status: 0 }
 }
 
@@ -127,7 +127,7 @@ impl<'a> WireTool<'a> {
 }
 
 /// The JSON as it stands, byte for byte.
-fn raw(json: &RawJson) -> Result<&RawValue, serde_json::Error> {
+pub(crate) fn raw(json: &RawJson) -> Result<&RawValue, serde_json::Error> {
     serde_json::from_str(json.as_str())
 }
 
@@ -143,7 +143,7 @@ struct FunctionName<'a> {
     name: &'a str,
 }
 
-fn has_tools(settings: &Settings) -> bool {
+pub(crate) fn has_tools(settings: &Settings) -> bool {
     !settings.tools.is_empty()
 }
 

@@ -75,7 +75,7 @@ impl ToolCalls {
 }
 
 /// An id for a call whose server gave none: its output has to name something.
-fn fresh_id() -> Result<String, ProviderError> {
+pub(crate) fn fresh_id() -> Result<String, ProviderError> {
     let random = getrandom::u64().map_err(|_| ProviderError::Protocol("a call without an id"))?;
     Ok(format!("call_{random:016x}"))
 }

@@ -88,9 +88,7 @@ struct Function<'a> {
 
 impl<'a> ToolCall<'a> {
     fn new(call: &'a FunctionCall) -> Self {
-        // Some servers parse the arguments, and nothing at all is no JSON.
-        let arguments = if call.arguments.is_empty() { "{}" } else { &call.arguments };
-        let function = Function { name: &call.name, arguments };
+        let function = Function { name: &call.name, arguments: arguments_of(call) };
         Self { id: &call.call_id, r#type: "function", function }
     }
 }
@@ -145,13 +143,23 @@ impl<'a> From<&'a Part> for WirePart<'a> {
         match part {
             Part::Text(text) | Part::Refusal(text) => Self::Text { text },
             Part::Image { url, detail } => {
-                let detail = match detail {
-                    ImageDetail::Low => "low",
-                    ImageDetail::High => "high",
-                    ImageDetail::Auto => "auto",
-                };
-                Self::ImageUrl { image_url: ImageUrl { url, detail } }
+                Self::ImageUrl { image_url: ImageUrl { url, detail: detail_name(*detail) } }
             }
         }
     }
+}
+
+/// How closely to look, in the words of both wires.
+pub(crate) const fn detail_name(detail: ImageDetail) -> &'static str {
+    match detail {
+        ImageDetail::Low => "low",
+        ImageDetail::High => "high",
+        ImageDetail::Auto => "auto",
+    }
+}
+
+/// A call's arguments as both wires want them: some servers parse them, and nothing at all is no
+/// JSON.
+pub(crate) const fn arguments_of(call: &FunctionCall) -> &str {
+    if call.arguments.is_empty() { "{}" } else { call.arguments.as_str() }
 }
