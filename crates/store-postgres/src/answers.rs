@@ -6,7 +6,9 @@ use diesel::{
     row::NamedRow,
     sql_types::{Array, Binary, Nullable, Text},
 };
-use loquat_domain::{ConversationId, Fingerprint, ItemId, Page, PageRequest, ResponseId};
+use loquat_domain::{
+    ConversationId, Fingerprint, ItemId, Page, PageLimit, PageRequest, ResponseId,
+};
 use loquat_store::{Earlier, Made, StoreError};
 use uuid::Uuid;
 
@@ -85,7 +87,12 @@ pub(crate) fn done(rows: Vec<Answer<Nothing>>) -> Result<(), StoreError> {
     only(rows)?.accepted().map(drop)
 }
 
-/// A page of what was read with a limit of one more than was asked for.
+/// One entry more than was asked for tells whether more follow.
+pub(crate) fn read_ahead(limit: PageLimit) -> i64 {
+    i64::from(limit.get()) + 1
+}
+
+/// A page of what was read with a limit of [`read_ahead`].
 pub(crate) fn page<Row, T, Id>(
     rows: Vec<Answer<Maybe<Row>>>,
     page: &PageRequest<Id>,

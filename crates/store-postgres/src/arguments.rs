@@ -1,10 +1,14 @@
 //! Values in the form of the functions' arguments.
 
+mod charges;
+
 use std::{borrow::Cow, time::Duration};
 
 use loquat_domain::{Item, ResponseId, Role};
-use loquat_store::{CheckpointLog, Once};
+use loquat_store::{AuditEntry, CheckpointLog, Once};
 use uuid::Uuid;
+
+pub(crate) use charges::Charges;
 
 use crate::statement::Value;
 
@@ -87,13 +91,25 @@ pub(crate) fn once(once: Option<&Once>) -> [Value<'_>; 4] {
     ]
 }
 
+/// An entry of the audit log.
+pub(crate) fn audit(entry: &AuditEntry) -> [Value<'_>; 6] {
+    [
+        entry.id.into(),
+        entry.at.as_micros().into(),
+        entry.actor.as_str().into(),
+        (&entry.act).into(),
+        (&entry.subject).into(),
+        entry.details.as_str().into(),
+    ]
+}
+
 /// A duration that can be added to the time of day: no more than half of what a column holds.
 pub(crate) fn micros(duration: Duration) -> i64 {
     let far = i64::MAX / 2;
     i64::try_from(duration.as_micros()).map_or(far, |micros| micros.min(far))
 }
 
-/// A number that is never so large: a turn's events, a sum of tokens.
+/// A number that a column holds: at most its greatest.
 pub(crate) fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -66,7 +66,7 @@ impl ConversationStore for PostgresStore {
             Value::Flags(kinds),
             page.after.map(ConversationId::as_uuid).into(),
             (page.order == Order::Ascending).into(),
-            read_ahead(&page).into(),
+            answers::read_ahead(page.limit).into(),
         ];
         let list = Call::of("conversations_v1", scope, &values);
         let rows: Vec<Answer<Maybe<ConversationRow>>> =
@@ -198,11 +198,6 @@ fn page_of(conversation: ConversationId, page: &PageRequest<ItemId>) -> [Value<'
         conversation.as_uuid().into(),
         page.after.map(ItemId::as_uuid).into(),
         (page.order == Order::Ascending).into(),
-        read_ahead(page).into(),
+        answers::read_ahead(page.limit).into(),
     ]
-}
-
-/// One entry more than was asked for tells whether more follow.
-fn read_ahead<Id>(page: &PageRequest<Id>) -> i64 {
-    i64::from(page.limit.get()) + 1
 }

@@ -7,9 +7,11 @@
 //!
 //! **Invariant**: every statement of a port's method is `SELECT * FROM loquat.function(…)`, by
 //! itself; what has returned `Ok` is committed, and on the disk unless the operator has switched
-//! `synchronous_commit` off; nothing that is public names a type of diesel or of the driver, and no
+//! `synchronous_commit` off (but for exchanges of allowances: a server that crashes may forget those of
+//! its last moment); nothing that is public names a type of diesel or of the driver, and no
 //! password appears in what the crate says.
 
+mod access_store;
 mod answers;
 mod arguments;
 mod connect;
@@ -17,6 +19,8 @@ mod connection;
 mod context_store;
 mod conversation_store;
 mod error;
+mod ledger;
+mod limit_store;
 mod migrations;
 mod options;
 mod pool;

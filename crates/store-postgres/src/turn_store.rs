@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::{QueryableByName, sql_types::Bool};
-use loquat_domain::{Response, ResponseId, Scope, StoredItem, Timestamp};
+use loquat_domain::{RawJson, Response, ResponseId, Scope, StoredItem, Timestamp};
 use loquat_store::{
     BeginTurn, Checkpoint, Earlier, EventLog, FinishTurn, History, HistoryStart, Interrupted, Once,
     Reach, StoreError, StoredResponse, TurnStore, json,
@@ -17,7 +17,7 @@ use loquat_store::{
 use crate::{
     PostgresStore,
     answers::{self, Answer, EarlierRow, Nothing},
-    arguments::{NewItems, Runs, integer, micros},
+    arguments::{Charges, NewItems, Runs, integer, micros},
     pool::Repeat,
     rows::{ItemRow, LogRow, Maybe, ResponseRow, RunRow},
     statement::Call,
@@ -57,6 +57,7 @@ impl TurnStore for PostgresStore {
         let details = json::encode_status_details(&response.status);
         let usage = response.usage.as_ref().map(json::encode_usage);
         let output = NewItems::new(&turn.output);
+        let charges = Charges::new(&turn.charges);
         let mut runs = Runs::default();
         for run in &turn.log {
             runs.push(Some(run));
@@ -71,7 +72,7 @@ impl TurnStore for PostgresStore {
         ];
         // Not sent again by itself: the second answer would be that it has ended already, which
         // only its caller can tell from an end by somebody else.
-        let finish = Call::of("finish_turn_v2", scope, &own)
+        let finish = Call::of("finish_turn_v3", scope, &own)
             .and(&output.values())
             .and(&runs.values())
             .and(&[
@@ -79,12 +80,14 @@ impl TurnStore for PostgresStore {
                 turn.only_if_stale.into(),
                 turn.context_state.as_ref().map(|update| update.expected).into(),
                 turn.context_state.as_ref().map(|update| update.state.as_str()).into(),
-            ]);
+                turn.route.as_ref().map(RawJson::as_str).into(),
+            ])
+            .and(&charges.values());
         answers::done(self.pool.call_reserved(finish, Repeat::Never).await?)
     }
 
     async fn response(&self, scope: &Scope, id: ResponseId) -> Result<StoredResponse, StoreError> {
-        let find = Call::of("response_v2", scope, &[id.as_uuid().into()]);
+        let find = Call::of("response_v3", scope, &[id.as_uuid().into()]);
         let rows: Vec<ResponsePart> = self.pool.call(find, Repeat::Harmless).await?;
         let mut rows = rows.into_iter();
         let response = rows.next().and_then(|row| row.response.0).ok_or(StoreError::NotFound)?;
@@ -95,6 +98,7 @@ impl TurnStore for PostgresStore {
             output: output.collect::<Result<_, _>>()?,
             hidden: response.hidden,
             receipt: response.receipt(),
+            route: response.route(),
             response: Response::try_from(response)?,
         })
     }

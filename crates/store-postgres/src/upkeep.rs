@@ -31,7 +31,7 @@ impl Upkeep for PostgresStore {
     }
 
     async fn forget_expired(&self, limit: u32) -> Result<u32, StoreError> {
-        let forget = Call::new("forget_expired_v1", [i64::from(limit).into()]);
+        let forget = Call::new("forget_expired_v2", [i64::from(limit).into()]);
         let rows: Vec<Forgotten> = self.pool.call_reserved(forget, Repeat::Harmless).await?;
         Ok(u32::try_from(answers::only(rows)?.forgotten).unwrap_or(u32::MAX))
     }

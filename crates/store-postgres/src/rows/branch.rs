@@ -8,7 +8,7 @@ use loquat_domain::{Branch, ItemId, ItemKind, Timestamp};
 use loquat_store::StoreError;
 use uuid::Uuid;
 
-use super::Part;
+use super::{Part, count};
 
 /// The last item of a branch, and what leads to it.
 #[derive(Debug, QueryableByName)]
@@ -37,7 +37,7 @@ impl TryFrom<BranchRow> for Branch {
         Ok(Self {
             leaf: ItemId::from_uuid(row.leaf),
             leaf_kind: kind.ok_or(StoreError::Corrupt { column: "kind" })?,
-            size: u64::try_from(row.size).map_err(|_| StoreError::Corrupt { column: "size" })?,
+            size: count(row.size, "size")?,
             active: row.active,
             updated_at: Timestamp::from_micros(row.created_at),
         })

@@ -6,7 +6,7 @@ use diesel::{
 };
 use loquat_store::{CheckpointLog, LogEnd, StoreError};
 
-use super::Part;
+use super::{Part, count};
 
 /// How a turn and its log stand.
 #[derive(Debug, QueryableByName)]
@@ -31,7 +31,7 @@ impl LogRow {
             return Ok(None);
         }
         let last = self.turn_last_sequence.ok_or(StoreError::Corrupt { column: COLUMN })?;
-        Ok(Some(LogEnd { last_sequence: sequence(last, COLUMN)?, kept: self.kept }))
+        Ok(Some(LogEnd { last_sequence: count(last, COLUMN)?, kept: self.kept }))
     }
 }
 
@@ -55,13 +55,9 @@ impl TryFrom<RunRow> for CheckpointLog {
 
     fn try_from(row: RunRow) -> Result<Self, StoreError> {
         Ok(Self {
-            first: sequence(row.first_sequence, "first_sequence")?,
-            last: sequence(row.last_sequence, "last_sequence")?,
+            first: count(row.first_sequence, "first_sequence")?,
+            last: count(row.last_sequence, "last_sequence")?,
             events: row.events,
         })
     }
-}
-
-fn sequence(number: i64, column: &'static str) -> Result<u64, StoreError> {
-    u64::try_from(number).map_err(|_| StoreError::Corrupt { column })
 }

@@ -33,6 +33,8 @@ pub(crate) struct ResponseRow {
     metadata: String,
     #[diesel(sql_type = Text)]
     receipt: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    route: Option<String>,
     #[diesel(sql_type = Text)]
     response_status: String,
     #[diesel(sql_type = Nullable<Text>)]
@@ -52,6 +54,10 @@ impl Part for ResponseRow {
 impl ResponseRow {
     pub(crate) fn receipt(&self) -> RawJson {
         RawJson::from_checked(self.receipt.as_str())
+    }
+
+    pub(crate) fn route(&self) -> Option<RawJson> {
+        self.route.as_deref().map(RawJson::from_checked)
     }
 }
 

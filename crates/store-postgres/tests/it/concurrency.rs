@@ -3,7 +3,9 @@
 use std::{num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
 
 use futures::future::{Either, select};
-use loquat_domain::{ConversationId, Fingerprint, IdempotencyKey, ItemId, Response, Status};
+use loquat_domain::{
+    CancelReason, ConversationId, Fingerprint, IdempotencyKey, ItemId, Response, Status,
+};
 use loquat_store::{
     BeginTurn, ConversationStore as _, FinishTurn, Interrupted, Interruption, Once, Place,
     StaleTurn, StoreError, TurnHome, TurnStore as _, Upkeep as _,
@@ -225,13 +227,15 @@ async fn a_sign_of_life_on_its_way_keeps_a_turn_from_being_ended_as_stale() {
         let (ada, [held, _], admin, database) = one_of_two_held().await;
         let observer = client(&database.admin_url()).await;
         let end = FinishTurn {
-            response: Response { status: Status::Cancelled, ..held.clone() },
+            response: Response { status: Status::Cancelled(CancelReason::ByOwner), ..held.clone() },
             output: Vec::new(),
             last_sequence: 0,
             log: Vec::new(),
             keep_log,
             only_if_stale: true,
             context_state: None,
+            route: None,
+            charges: Vec::new(),
         };
         let renew = async {
             until_waiting(&observer, 1).await;

@@ -11,6 +11,7 @@ const TEMPLATE: &str = concat!(
     include_str!("../../../../migrations/postgres/2025-01-01-000001_notebook/up.sql"),
     include_str!("../../../../migrations/postgres/2025-01-01-000002_steps/up.sql"),
     include_str!("../../../../migrations/postgres/2026-11-26-000001_context/up.sql"),
+    include_str!("../../../../migrations/postgres/2026-11-26-000002_bill/up.sql"),
 );
 
 /// An empty migrated database.

@@ -41,4 +41,21 @@ FROM generate_series(1, 20000) i;
 INSERT INTO loquat.context_jobs
 SELECT 't' || i % 20, md5('c' || i)::uuid, 'u' || i % 40, loquat.now_v1() + 1000000000000, 0, i
 FROM generate_series(1, 20000) i;
+INSERT INTO loquat.usage_records
+SELECT CASE WHEN i % 2 = 0 THEN 'acme' ELSE 't' || i % 20 END, md5('r' || i)::uuid, 'u' || i % 40, i,
+    'answer', md5('c' || i)::uuid, md5('r' || i)::uuid, 0, 'm', 'm', 'p', 'm-1', 9, 0, 0, 9, 0, 1, 1,
+    1, 1, 1, 18, false FROM generate_series(1, 20000) i;
+INSERT INTO loquat.allowances (tenant, user_id, model, meter, period, taken, until)
+SELECT CASE WHEN i % 2 = 0 THEN 'acme' ELSE 't' || i % 20 END, 'u' || i, '', 'tokens_per_day', i, 7,
+    loquat.now_v1() + 1000000000000 FROM generate_series(1, 20000) i;
+INSERT INTO loquat.limit_overrides
+SELECT 't' || i % 20, 'user', 'u' || i, '', 'tokens_per_day', i FROM generate_series(1, 20000) i;
+INSERT INTO loquat.revocations
+SELECT 't' || i % 20, 'token', 'j' || i,
+    CASE WHEN i % 2 = 0 THEN loquat.now_v1() + 1000000000000 END, i, 'root'
+FROM generate_series(1, 20000) i;
+INSERT INTO loquat.revocation_changes SELECT 't' || i, 1000 FROM generate_series(0, 19) i;
+INSERT INTO loquat.audit_log
+SELECT 'acme', md5('a' || i)::uuid, i, 'root', 'access.revoke', 'j' || i, '{}'
+FROM generate_series(1, 20000) i;
 ANALYZE;

@@ -1,14 +1,19 @@
 //! What people write reaches the database as values and never as words of a statement.
 
-use loquat_domain::{Fingerprint, IdempotencyKey, Metadata, Order, Title};
+use loquat_domain::{
+    Fingerprint, IdempotencyKey, Limit, LimitKey, Metadata, Meter, Order, RawJson, Title, TokenId,
+    Whom,
+};
 use loquat_store::{
-    Archived, ConversationPatch, ConversationStore as _, HistoryStart, Once, Reach, TurnStore as _,
+    AccessStore as _, AllowanceKey, Archived, ConversationPatch, ConversationStore as _,
+    HistoryStart, Ledger as _, LimitStore as _, Once, Reach, Revoked, TurnStore as _, UsageGroups,
+    UsageQuery,
 };
 use loquat_testkit::{ClusterOptions, PrivateCluster};
 
 use crate::{
     database::{database_on, options},
-    notebook::{HOUR, NOW, Notebook, at_leaf, page},
+    notebook::{HOUR, NOW, Notebook, at_leaf, page, take},
 };
 
 /// Where a statement that is put together from text would break, and a word to look for.
@@ -82,4 +87,39 @@ async fn say_everywhere(person: &Notebook, payload: &str) {
     person.finish(response.clone(), payload).await.unwrap();
     assert_eq!(store.response(scope, response.id).await.unwrap().response.model, payload);
     assert_eq!(person.texts(id).await, [payload; 3]);
+    say_to_the_bill(person, payload).await;
+}
+
+/// Says a text in every place of the ledger, the limits and the audit log that takes one.
+async fn say_to_the_bill(person: &Notebook, payload: &str) {
+    let (store, scope) = (&person.store, &person.scope);
+    let text = || payload.to_owned();
+    let mut charge = person.charge(None);
+    (charge.model, charge.asked, charge.provider, charge.upstream) =
+        (text(), text(), text(), text());
+    store.record(scope, vec![charge]).await.unwrap();
+    let groups = UsageGroups { model: true, user: true, ..UsageGroups::default() };
+    let query = UsageQuery { groups, ..person.all_usage() };
+    let used = store.usage(scope, query.clone()).await.unwrap().entries;
+    let key = used.iter().map(|row| &row.key).find(|key| key.model.as_deref() == Some(payload));
+    store.usage(scope, UsageQuery { after: key.cloned(), ..query }).await.unwrap();
+    assert!(key.is_some());
+
+    let count = AllowanceKey { model: Some(text()), ..person.count(Meter::Streams) };
+    store.exchange(uuid::Uuid::nil(), HOUR, vec![take(count, 9, 1)]).await.unwrap();
+    let whom = Whom::User(scope.user.clone());
+    let key = LimitKey { whom, model: Some(text()), meter: Meter::Streams };
+    let mut audit = person.audit(payload);
+    (audit.subject, audit.details) = (text(), RawJson::from_checked(payload));
+    let limit = Limit { key: key.clone(), most: Some(1) };
+    store.set_limit(scope, limit.clone(), audit.clone()).await.unwrap();
+    assert!(store.limits(scope).await.unwrap().contains(&limit));
+    store.remove_limit(scope, key, person.audit(payload)).await.unwrap();
+
+    let token = TokenId::new(&as_name(payload)).unwrap();
+    person.revoke(Revoked::User(scope.user.clone()), None).await;
+    person.revoke(Revoked::Token(token.clone()), None).await;
+    store.restore(scope, Revoked::Token(token), person.audit(payload)).await.unwrap();
+    let log = store.audit(scope, page(None, Order::Descending)).await.unwrap();
+    assert!(log.entries.contains(&audit));
 }

@@ -6,9 +6,11 @@
     reason = "a test panics where the store is wrong"
 )]
 
+mod access;
 mod concurrency;
 mod conformance;
 mod database;
+mod exchanges;
 mod injection;
 mod migrations;
 mod model;

@@ -2,9 +2,13 @@
 
 use loquat_store::Upkeep as _;
 use loquat_store_postgres::{ConnectError, MigrateError, PostgresStore};
-use tokio_postgres::Client;
+use loquat_testkit::TestDatabase;
+use tokio_postgres::{Client, error::SqlState};
 
-use crate::database::{bare_database, client, database, migrate, options};
+use crate::{
+    database::{bare_database, client, database, migrate, options},
+    upgrade::BEFORE_THE_BILL,
+};
 
 async fn applied(client: &Client) -> i64 {
     let statement = "SELECT count(*) FROM loquat.__diesel_schema_migrations";
@@ -30,7 +34,7 @@ async fn a_database_that_lacks_a_step_is_refused_and_one_that_is_ahead_is_not() 
     let ahead = "INSERT INTO loquat.__diesel_schema_migrations VALUES ('20991231000001', now())";
     owner.batch_execute(ahead).await.unwrap();
     connected(&database.app_url()).await.unwrap().ping().await.unwrap();
-    let behind = "DELETE FROM loquat.__diesel_schema_migrations WHERE version LIKE '%000002'";
+    let behind = "DELETE FROM loquat.__diesel_schema_migrations WHERE version = '20250101000002'";
     assert_eq!(owner.execute(behind, &[]).await.unwrap(), 1);
     let refused = connected(&database.app_url()).await.unwrap_err();
     assert!(matches!(refused, ConnectError::NotMigrated), "{refused:?}");
@@ -59,7 +63,7 @@ async fn of_five_that_migrate_at_once_one_does_and_all_succeed() {
     }
     connected(&database.app_url()).await.unwrap().ping().await.unwrap();
     let owner = client(&database.owner_url()).await;
-    assert_eq!(applied(&owner).await, 3);
+    assert_eq!(applied(&owner).await, 4);
 }
 
 #[tokio::test]
@@ -77,7 +81,7 @@ async fn migrating_again_changes_nothing() {
 }
 
 /// Stops every migration at its last statement until the returned connection is dropped.
-async fn hold(database: &loquat_testkit::TestDatabase) -> Client {
+async fn hold(database: &TestDatabase) -> Client {
     let owner = client(&database.owner_url()).await;
     // The list of what was done lies here before the first step is done.
     owner
@@ -145,7 +149,7 @@ async fn a_migration_whose_caller_goes_away_is_ended() {
     // Waits for the lock that the first still has.
     migrate(database.owner_url()).await.unwrap();
     connected(&database.app_url()).await.unwrap().ping().await.unwrap();
-    assert_eq!(applied(&held).await, 3);
+    assert_eq!(applied(&held).await, 4);
 }
 
 #[tokio::test]
@@ -178,6 +182,44 @@ async fn tables_of_later_migrations_are_granted_as_they_are_made() {
     app.batch_execute("INSERT INTO loquat.later VALUES ('x'); DELETE FROM loquat.later")
         .await
         .unwrap();
+}
+
+/// Whether the role that runs may change what is only added to.
+async fn may_change_history(database: &TestDatabase) -> bool {
+    let app = client(&database.app_url()).await;
+    let mut may = false;
+    for table in ["usage_records", "audit_log"] {
+        for statement in [
+            format!("UPDATE loquat.{table} SET created_at = 0"),
+            format!("DELETE FROM loquat.{table}"),
+            format!("TRUNCATE loquat.{table}"),
+        ] {
+            match app.batch_execute(&statement).await {
+                Ok(()) => may = true,
+                Err(error) => {
+                    assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{error}");
+                }
+            }
+        }
+    }
+    may
+}
+
+#[tokio::test]
+async fn the_role_that_runs_cannot_change_what_is_only_added_to() {
+    // Where all is new; after it was granted again; and where the role had been granted what later
+    // migrations make, in the moment after they have.
+    let database = database().await;
+    assert!(!may_change_history(&database).await);
+    migrate(database.owner_url()).await.unwrap();
+    assert!(!may_change_history(&database).await);
+
+    let upgraded = bare_database().await;
+    let owner = client(&upgraded.owner_url()).await;
+    owner.batch_execute(BEFORE_THE_BILL).await.unwrap();
+    let bill = include_str!("../../../../migrations/postgres/2026-11-26-000002_bill/up.sql");
+    owner.batch_execute(bill).await.unwrap();
+    assert!(!may_change_history(&upgraded).await);
 }
 
 #[tokio::test]

@@ -3,14 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use loquat_domain::{
-    Conversation, ConversationId, CounterId, Event, EventKind, Item, ItemContent, ItemId,
-    ItemStatus, Message, Metadata, Order, PageLimit, PageRequest, RawJson, Response, ResponseId,
-    Role, Scope, Settings, Status, TenantId, Timestamp, UserId,
+    Charge, Conversation, ConversationId, CounterId, Event, EventKind, Item, ItemContent, ItemId,
+    ItemStatus, Message, Metadata, Meter, Micros, Order, PageLimit, PageRequest, Price, Purpose,
+    RawJson, Response, ResponseId, Role, Scope, Settings, Status, TenantId, Timestamp, TokenParts,
+    UserId,
 };
 use loquat_store::{
-    BeginTurn, Checkpoint, CheckpointLog, ContextChange, ContextStore, ContextUpdate,
-    ConversationStore, FinishTurn, HistoryStart, Once, Place, Reach, Segment, StoreError, Summary,
-    TurnHome, TurnStore, json,
+    AccessStore, AllowanceKey, AuditEntry, BeginTurn, Checkpoint, CheckpointLog, ContextChange,
+    ContextStore, ContextUpdate, ConversationStore, Exchange, FinishTurn, HistoryStart, Once,
+    Place, Reach, Revocation, Revoked, Segment, StoreError, Summary, TurnHome, TurnStore,
+    UsageGroups, UsageQuery, Whose, json,
 };
 use loquat_store_postgres::{PostgresOptions, PostgresStore};
 use loquat_testkit::{FakeIds, TestDatabase};
@@ -21,6 +23,9 @@ use crate::database::{database, options};
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
 pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_760_000_000_000_007);
+
+/// Before any test began.
+pub(crate) const LONG_AGO: Timestamp = Timestamp::from_micros(7);
 
 pub(crate) struct Notebook {
     pub(crate) store: Arc<PostgresStore>,
@@ -148,7 +153,66 @@ impl Notebook {
             keep_log: HOUR,
             only_if_stale: false,
             context_state: None,
+            route: None,
+            charges: Vec::new(),
         }
+    }
+
+    /// What a call of a provider cost.
+    pub(crate) fn charge(&self, response: Option<ResponseId>) -> Charge {
+        Charge {
+            id: self.ids.next_id(),
+            at: NOW,
+            purpose: Purpose::Answer,
+            conversation: None,
+            response,
+            attempt: 0,
+            model: "echo".to_owned(),
+            asked: "auto".to_owned(),
+            provider: "mock".to_owned(),
+            upstream: "echo-1".to_owned(),
+            tokens: TokenParts { input: 100, output: 10, ..TokenParts::default() },
+            price: Price { input: Micros(3_000_000), ..Price::default() },
+            cost: Micros(300),
+            estimated: false,
+        }
+    }
+
+    /// All that the person has used, put together.
+    pub(crate) fn all_usage(&self) -> UsageQuery {
+        UsageQuery {
+            whose: Whose::Own,
+            from: Timestamp::from_micros(i64::MIN),
+            until: Timestamp::from_micros(i64::MAX),
+            groups: UsageGroups::default(),
+            after: None,
+            limit: PageLimit::DEFAULT,
+        }
+    }
+
+    /// An entry of the audit log.
+    pub(crate) fn audit(&self, act: &str) -> AuditEntry {
+        AuditEntry {
+            id: self.ids.next_id(),
+            at: NOW,
+            actor: self.scope.user.clone(),
+            act: act.to_owned(),
+            subject: "somebody".to_owned(),
+            details: RawJson::from_checked("{}"),
+        }
+    }
+
+    /// Revokes somebody's access.
+    pub(crate) async fn revoke(&self, whose: Revoked, until: Option<Timestamp>) {
+        let revocation =
+            Revocation { whose, until, revoked_at: NOW, revoked_by: self.scope.user.clone() };
+        let audit = self.audit("access.revoke");
+        self.store.revoke(&self.scope, revocation, audit).await.unwrap();
+    }
+
+    /// A count of the person's tenant.
+    pub(crate) fn count(&self, meter: Meter) -> AllowanceKey {
+        AllowanceKey { tenant: self.scope.tenant.clone(), user: None, model: None, meter }
     }
 
     /// A sign of life with an event.
@@ -225,4 +289,9 @@ pub(crate) fn page<Id>(after: Option<Id>, order: Order) -> PageRequest<Id> {
 /// In this conversation, at the end of its active branch.
 pub(crate) fn at_leaf(id: ConversationId, leaf: Option<ItemId>) -> TurnHome {
     TurnHome::Existing { id, place: Place::Leaf(leaf) }
+}
+
+/// Takes from a count what is needed, and nothing more.
+pub(crate) fn take(key: AllowanceKey, most: u64, need: u64) -> Exchange {
+    Exchange { key, most, returned: 0, returned_to: None, need, want: need }
 }

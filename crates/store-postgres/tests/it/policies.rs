@@ -1,13 +1,16 @@
 //! Row-level security, as the role that runs meets it.
 
-use loquat_domain::Order;
-use loquat_store::{ContextStore as _, ConversationStore as _, TurnHome, Upkeep as _};
+use loquat_domain::{Limit, LimitKey, Meter, Order, UserId, Whom};
+use loquat_store::{
+    AccessStore as _, ContextStore as _, ConversationStore as _, Ledger as _, LimitStore as _,
+    Revoked, TurnHome, Upkeep as _,
+};
 use loquat_store_postgres::{Bypass, ConnectError, PostgresStore};
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
     database::{bare_database, client, database, migrate, options},
-    notebook::{Notebook, page},
+    notebook::{HOUR, Notebook, page, take},
 };
 
 /// Every table that holds what tenants have, as the catalogue knows them.
@@ -37,13 +40,20 @@ async fn fill(notebook: &Notebook) {
         let home = TurnHome::New { conversation: person.new_conversation(), listed: true };
         let key = loquat_domain::IdempotencyKey::new("k").unwrap();
         let fingerprint = loquat_domain::Fingerprint([7; 32]);
-        let once = loquat_store::Once { route: "r", key, fingerprint, keep: crate::notebook::HOUR };
+        let once = loquat_store::Once { route: "r", key, fingerprint, keep: HOUR };
         let turn = person.turn(home, "e", Some(once));
         loquat_store::TurnStore::begin_turn(&*person.store, &person.scope, turn).await.unwrap();
         person.shorten(id).await;
+        person.store.record(&person.scope, vec![person.charge(None)]).await.unwrap();
+        let count = take(person.count(Meter::Streams), 9, 1);
+        person.store.exchange(uuid::Uuid::nil(), HOUR, vec![count]).await.unwrap();
+        let key = LimitKey { whom: Whom::Tenant, model: None, meter: Meter::Streams };
+        let (limit, audit) = (Limit { key, most: None }, person.audit("limit.set"));
+        person.store.set_limit(&person.scope, limit, audit).await.unwrap();
+        person.revoke(Revoked::User(UserId::new("eve").unwrap()), None).await;
     }
     // Nobody else gets them.
-    let jobs = notebook.store.claim_context_jobs(9, crate::notebook::HOUR).await.unwrap();
+    let jobs = notebook.store.claim_context_jobs(9, HOUR).await.unwrap();
     assert_eq!(jobs.len(), 2);
 }
 
@@ -52,7 +62,7 @@ async fn every_table_with_a_tenant_is_bound_by_a_policy_also_for_its_owner() {
     let database = database().await;
     let client = client(&database.app_url()).await;
     let tables = tables(&client).await;
-    assert!(tables.len() >= 10, "{tables:?}");
+    assert!(tables.len() >= 16, "{tables:?}");
     let unbound = "SELECT c.relname::text FROM pg_class c
         WHERE c.relnamespace = 'loquat'::regnamespace AND c.relkind IN ('r', 'p')
             AND c.relname <> '__diesel_schema_migrations'
@@ -82,18 +92,28 @@ async fn every_table_with_a_tenant_is_bound_by_a_policy_also_for_its_owner() {
 }
 
 #[tokio::test]
-async fn only_upkeep_may_look_beyond_a_tenant_and_only_where_it_has_to() {
+async fn only_upkeep_and_enforcement_may_look_beyond_a_tenant_and_only_where_they_have_to() {
     let database = database().await;
     let client = client(&database.app_url()).await;
-    let others = "SELECT c.relname::text, p.polcmd::text,
-            pg_get_expr(p.polqual, p.polrelid) LIKE '%loquat.upkeep%'
+    let others = "SELECT p.polname::text, c.relname::text, p.polcmd::text,
+            pg_get_expr(p.polqual, p.polrelid) LIKE '%loquat.' || p.polname || '%'
         FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
-        WHERE p.polname <> 'scope' ORDER BY 1";
+        WHERE p.polname <> 'scope' ORDER BY 1, 2";
     let others = client.query(others, &[]).await.unwrap();
-    let others: Vec<(String, String, bool)> =
-        others.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
-    let expected = ["context_jobs", "idempotency_keys", "turns"];
-    assert_eq!(others, expected.map(|table| (table.to_owned(), "r".to_owned(), true)));
+    let others: Vec<(String, String, String, bool)> =
+        others.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect();
+    let expected = [
+        ("enforcement", "revocation_changes"),
+        ("enforcement", "revocations"),
+        ("upkeep", "allowances"),
+        ("upkeep", "context_jobs"),
+        ("upkeep", "idempotency_keys"),
+        ("upkeep", "revocations"),
+        ("upkeep", "turns"),
+    ];
+    let read_only =
+        |(policy, table): (&str, &str)| (policy.to_owned(), table.to_owned(), "r".to_owned(), true);
+    assert_eq!(others, expected.map(read_only));
 }
 
 #[tokio::test]
@@ -179,6 +199,10 @@ async fn a_statement_that_forgets_its_where_changes_one_tenant_only() {
             UPDATE loquat.items SET content = 'mine now';
             UPDATE loquat.turns SET stop_requested = true;
             UPDATE loquat.summaries SET text = 'mine now';
+            UPDATE loquat.allowances SET taken = 0, held = '{0}';
+            UPDATE loquat.limit_overrides SET most = 99;
+            DELETE FROM loquat.revocations;
+            DELETE FROM loquat.revocation_changes;
             DELETE FROM loquat.response_events;
             DELETE FROM loquat.segments;
             DELETE FROM loquat.context_jobs;
@@ -196,6 +220,15 @@ async fn a_statement_that_forgets_its_where_changes_one_tenant_only() {
     };
     assert_eq!(listed(&stranger).await, before);
     assert!(listed(&notebook).await.entries.is_empty());
+    let store = &stranger.store;
+    assert_eq!(store.limits(&stranger.scope).await.unwrap()[0].most, None);
+    assert_eq!(store.revocations(&stranger.scope).await.unwrap().len(), 1);
+    assert_eq!(store.revocations(&notebook.scope).await.unwrap().len(), 0);
+    for (person, taken) in [(&stranger, 1), (&notebook, 0)] {
+        let look = vec![take(person.count(Meter::Streams), 9, 0)];
+        let seen = store.exchange(uuid::Uuid::nil(), HOUR, look).await.unwrap();
+        assert_eq!(seen[0].taken, taken);
+    }
 }
 
 #[tokio::test]
@@ -217,6 +250,15 @@ async fn nothing_can_be_written_for_another_tenant() {
             "INSERT INTO loquat.branches VALUES ('acme', gen_random_uuid(), gen_random_uuid())",
             "INSERT INTO loquat.segments VALUES ('acme', gen_random_uuid(), 0, 1, '')",
             "INSERT INTO loquat.context_jobs VALUES ('acme', gen_random_uuid(), 'ada', 0, 0, 0)",
+            "INSERT INTO loquat.allowances (tenant, user_id, model, meter)
+            VALUES ('acme', '', '', 'x')",
+            "INSERT INTO loquat.limit_overrides VALUES ('acme', 'tenant', '', '', 'x', 9)",
+            "INSERT INTO loquat.revocations VALUES ('acme', 'user', 'ada', NULL, 0, 'eve')",
+            "INSERT INTO loquat.revocation_changes VALUES ('acme', 1)",
+            "INSERT INTO loquat.audit_log
+            VALUES ('acme', gen_random_uuid(), 0, 'eve', 'lie', '', '{}')",
+            "INSERT INTO loquat.usage_records VALUES ('acme', gen_random_uuid(), 'ada', 0, 'answer',
+                NULL, NULL, 0, 'm', 'm', 'p', 'u', 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 9, false)",
             "INSERT INTO loquat.conversations (
                 tenant, id, user_id, metadata, listed, archived, created_at, updated_at
             ) VALUES ('acme', gen_random_uuid(), 'ada', '{}', true, false, 0, 0)",
@@ -251,12 +293,40 @@ async fn upkeep_sees_no_more_than_what_has_run_out_and_leaves_no_trace() {
     // Within a transaction of somebody's, what the functions set is taken back.
     client.batch_execute("BEGIN").await.unwrap();
     client.query("SELECT * FROM loquat.stale_turns_v1(9)", &[]).await.unwrap();
-    client.query("SELECT * FROM loquat.forget_expired_v1(9)", &[]).await.unwrap();
+    client.query("SELECT * FROM loquat.forget_expired_v2(9)", &[]).await.unwrap();
     client.query("SELECT * FROM loquat.claim_context_jobs_v1(9, 0)", &[]).await.unwrap();
     let left = "SELECT current_setting('loquat.upkeep') || current_setting('loquat.tenant')";
     let left: String = client.query_one(left, &[]).await.unwrap().get(0);
     assert_eq!(left, "");
     notebook.store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn enforcement_sees_whom_to_keep_out_and_nothing_else_and_leaves_no_trace() {
+    let (notebook, database) = Notebook::open().await;
+    fill(&notebook).await;
+    let client = client(&database.app_url()).await;
+    client
+        .batch_execute("BEGIN; SELECT set_config('loquat.enforcement', 'on', true)")
+        .await
+        .unwrap();
+    for table in tables(&client).await {
+        let seen = count(&client, &format!("SELECT count(*) FROM loquat.{table}")).await;
+        assert_eq!(seen, if table.starts_with("revocation") { 2 } else { 0 }, "{table}");
+    }
+    for statement in [
+        "DELETE FROM loquat.revocations",
+        "UPDATE loquat.revocations SET until = 0",
+        "UPDATE loquat.revocation_changes SET changes = 0",
+    ] {
+        assert_eq!(client.execute(statement, &[]).await.unwrap(), 0, "{statement}");
+    }
+    client.batch_execute("ROLLBACK; BEGIN").await.unwrap();
+    let list = "SELECT * FROM loquat.revocation_list_v1(NULL)";
+    assert_eq!(client.query(list, &[]).await.unwrap().len(), 3);
+    let left = "SELECT current_setting('loquat.enforcement') || current_setting('loquat.tenant')";
+    let left: String = client.query_one(left, &[]).await.unwrap().get(0);
+    assert_eq!(left, "");
 }
 
 #[tokio::test]

@@ -5,8 +5,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use loquat_domain::{ConversationId, ItemId};
-use loquat_store::{HistoryStart, Reach, TurnStore as _};
+use loquat_domain::{ConversationId, ItemId, Meter};
+use loquat_store::{
+    AllowanceKey, Exchange, FinishTurn, HistoryStart, LimitStore as _, Reach, TurnStore as _,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -14,7 +16,7 @@ use tokio::{
 
 use crate::{
     database::{database, options},
-    notebook::{Notebook, at_leaf},
+    notebook::{HOUR, Notebook, at_leaf, take},
 };
 
 /// Stands between a client and the server, and counts how often the server says that it is ready:
@@ -92,11 +94,7 @@ async fn a_turn_starts_in_two_round_trips_and_ends_in_one() {
     let id = notebook.conversation_of(notebook.items(&["a"])).await;
     // Each function is prepared the first time that a connection calls it.
     let (warm, _) = start(&notebook, id).await;
-    notebook
-        .store
-        .checkpoint(vec![notebook.sign(warm.id, 0)], crate::notebook::HOUR)
-        .await
-        .unwrap();
+    notebook.store.checkpoint(vec![notebook.sign(warm.id, 0)], HOUR).await.unwrap();
     notebook.finish(warm, "answer").await.unwrap();
 
     let (begun, transactions) = (wire.count(), notebook.store.transactions());
@@ -104,9 +102,12 @@ async fn a_turn_starts_in_two_round_trips_and_ends_in_one() {
     // The issue allows three.
     assert_eq!(wire.count() - begun, 2);
     let signs = vec![notebook.sign(response.id, 0)];
-    notebook.store.checkpoint(signs, crate::notebook::HOUR).await.unwrap();
+    notebook.store.checkpoint(signs, HOUR).await.unwrap();
     assert_eq!(wire.count() - begun, 3);
-    notebook.finish(response, "answer").await.unwrap();
+    // With what its calls cost.
+    let charges = vec![notebook.charge(Some(response.id)), notebook.charge(None)];
+    let end = FinishTurn { charges, ..notebook.end(response, "answer") };
+    notebook.store.finish_turn(&notebook.scope, end).await.unwrap();
     assert_eq!(wire.count() - begun, 4);
     assert_eq!(notebook.store.transactions() - transactions, 4);
 }
@@ -139,8 +140,27 @@ async fn one_round_trip_serves_the_checkpoints_of_many_turns_of_many_tenants() {
         let response = person.begin(at_leaf(id, None), "question").await.unwrap();
         signs.push(person.sign(response.id, 0));
     }
-    notebook.store.checkpoint(signs.clone(), crate::notebook::HOUR).await.unwrap();
+    notebook.store.checkpoint(signs.clone(), HOUR).await.unwrap();
     let before = wire.count();
-    let interrupted = notebook.store.checkpoint(signs, crate::notebook::HOUR).await.unwrap();
+    let interrupted = notebook.store.checkpoint(signs, HOUR).await.unwrap();
     assert_eq!((wire.count() - before, interrupted.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn one_round_trip_serves_the_exchanges_of_many_counts_of_many_tenants() {
+    let (notebook, wire, _database) = tapped().await;
+    let counts = (0..50).map(|n| {
+        let person = notebook.of(&format!("tenant{}", n % 7), "ada");
+        let model = Some(format!("model{n}"));
+        take(AllowanceKey { model, ..person.count(Meter::ALL[n % 4]) }, 10, 1)
+    });
+    let counts: Vec<Exchange> = counts.collect();
+    let holder = uuid::Uuid::from_u128(1);
+    for times in 1..4 {
+        let before = wire.count();
+        let exchanged = notebook.store.exchange(holder, HOUR, counts.clone()).await.unwrap();
+        assert_eq!(exchanged.len(), 50);
+        // The first time, the function is prepared.
+        assert_eq!(wire.count() - before == 1, times > 1);
+    }
 }

@@ -1,7 +1,9 @@
 //! A database that an earlier version has made, and one that an earlier binary still uses.
 
-use loquat_domain::{ConversationId, CounterId, ItemId};
-use loquat_store::{ContextStore as _, HistoryStart, Place, Reach, TurnHome, TurnStore as _};
+use loquat_domain::{ConversationId, CounterId, ItemId, RawJson, ResponseId};
+use loquat_store::{
+    ContextStore as _, HistoryStart, Ledger as _, Place, Reach, TurnHome, TurnStore as _,
+};
 use tokio_postgres::Client;
 
 use crate::{
@@ -20,6 +22,21 @@ const FIRST: &str = concat!(
     VALUES ('20250101000001'), ('20250101000002');",
     include_str!("../../../../migrations/postgres/2025-01-01-000001_notebook/up.sql"),
     include_str!("../../../../migrations/postgres/2025-01-01-000002_steps/up.sql"),
+    "SELECT loquat.grant_to_v1('loquat_app');",
+);
+
+/// What there was before charges, limits and revocations.
+pub(crate) const BEFORE_THE_BILL: &str = concat!(
+    "CREATE SCHEMA loquat;
+    CREATE TABLE loquat.__diesel_schema_migrations (
+        version varchar(50) PRIMARY KEY NOT NULL,
+        run_on timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP
+    );
+    INSERT INTO loquat.__diesel_schema_migrations
+    VALUES ('20250101000001'), ('20250101000002'), ('20261126000001');",
+    include_str!("../../../../migrations/postgres/2025-01-01-000001_notebook/up.sql"),
+    include_str!("../../../../migrations/postgres/2025-01-01-000002_steps/up.sql"),
+    include_str!("../../../../migrations/postgres/2026-11-26-000001_context/up.sql"),
     "SELECT loquat.grant_to_v1('loquat_app');",
 );
 
@@ -134,4 +151,51 @@ async fn what_was_derived_does_not_outlive_what_an_earlier_binary_edits() {
     assert_eq!(notebook.texts(id).await, ["b", "e"]);
     let leaf = ItemId::from_uuid(uuid(11));
     notebook.begin(at_leaf(id, Some(leaf)), "f").await.unwrap();
+}
+
+/// The end of a turn as it was before there were charges, with one item as its output.
+fn finish_v2(turn: u128, item: &str) -> String {
+    format!(
+        "finish_turn_v2('acme', 'ada', '{}', 'completed', NULL, NULL, 9, 3, {item},
+            ARRAY['estimate-1'], ARRAY[]::bigint[], ARRAY[]::bigint[], ARRAY[]::text[], 0, false,
+            NULL, NULL)",
+        uuid(turn)
+    )
+}
+
+#[tokio::test]
+async fn turns_that_began_before_there_was_a_bill_are_ended_by_old_binaries_and_new_ones() {
+    let database = bare_database().await;
+    let owner = client(&database.owner_url()).await;
+    owner.batch_execute(BEFORE_THE_BILL).await.unwrap();
+    let app = client(&database.app_url()).await;
+    let new = "true, false, NULL, '{\"v\":1,\"pairs\":{}}', false, 7, 7";
+    for turn in [20, 21, 22] {
+        let home = format!("'{}', {new}", uuid(turn + 100));
+        begin_v1(&app, turn, &home, "false, NULL", &item(turn + 200, "q")).await;
+    }
+    outcome(&app, finish_v2(20, &item(30, "before"))).await;
+
+    migrate(database.owner_url()).await.unwrap();
+    let notebook = Notebook::connect(&options(&database.app_url())).await;
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    outcome(&app, finish_v2(21, &item(31, "old"))).await;
+    let response = ResponseId::from_uuid(uuid(22));
+    let running = store.response(scope, response).await.unwrap().response;
+    let mut end = notebook.end(running, "new");
+    end.route = Some(RawJson::from_checked("{\"chose\":\"echo\"}"));
+    end.charges = vec![notebook.charge(Some(response))];
+    store.finish_turn(scope, end.clone()).await.unwrap();
+
+    for (turn, route, said) in [(20, None, "before"), (21, None, "old"), (22, end.route, "new")] {
+        let response = ResponseId::from_uuid(uuid(turn));
+        let stored = store.response(scope, response).await.unwrap();
+        assert_eq!((&stored.route, stored.output.len()), (&route, 1));
+        assert_eq!(stored.output[0].content.texts().concat(), said);
+        // An old binary reads all of them.
+        let read = format!("SELECT * FROM loquat.response_v2('acme', 'ada', '{}')", uuid(turn));
+        assert_eq!(app.query(&read, &[]).await.unwrap().len(), 2);
+    }
+    let used = store.usage(scope, notebook.all_usage()).await.unwrap().entries;
+    assert_eq!(used.iter().map(|row| row.calls).collect::<Vec<_>>(), [1]);
 }
