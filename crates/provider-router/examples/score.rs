@@ -1,18 +1,18 @@
 //! What the complexity score is worth on the labelled prompts: `cargo run --release -p
-//! loquat-provider-router --example score [tuning|held_out] [--wrong]`.
+//! loquat-provider-router --example score [tuning|held_out|contrary] [--wrong]`.
 
 #![expect(clippy::print_stdout, reason = "an example prints what it finds")]
 
 #[path = "../labelled/set.rs"]
 mod set;
 
-use set::{HELD_OUT, Labelled, TUNING, prompts};
+use set::{CONTRARY, HELD_OUT, Labelled, TUNING, prompts};
 
 /// The thresholds of the table.
 const THRESHOLDS: [u8; 11] = [10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70];
 
 /// Which of the mistakes are shown with `--wrong`.
-const SHOWN: u8 = 30;
+const SHOWN: u8 = 25;
 
 /// Currency units per million tokens, input and output.
 struct Rate(f64, f64);
@@ -34,7 +34,7 @@ fn main() {
     let shows = |name: &str| {
         wanted.iter().all(|it| it.starts_with("--")) || wanted.iter().any(|it| it == name)
     };
-    for (name, part) in [("tuning", TUNING), ("held_out", HELD_OUT)] {
+    for (name, part) in [("tuning", TUNING), ("held_out", HELD_OUT), ("contrary", CONTRARY)] {
         if shows(name) {
             report(name, &prompts(part));
             if wanted.iter().any(|it| it == "--wrong") {

@@ -77,6 +77,9 @@ const FOLLOW_UP: usize = 60;
 /// A message of no more letters can hardly state a problem.
 const SHORT: usize = 50;
 
+/// A question of no more letters that begins like one asks for a fact.
+const QUESTION: usize = 80;
+
 /// Where every message begins that says more than a courtesy.
 const BASE: i16 = 12;
 
@@ -101,10 +104,8 @@ fn text(message: &Message) -> Cow<'_, str> {
 }
 
 fn said(text: &str) -> &str {
-    match text.starts_with(QUOTED.0) {
-        true => text.split_once(QUOTED.1).map_or(text, |(_, said)| said),
-        false => text,
-    }
+    let quoted = text.strip_prefix(QUOTED.0).and_then(|rest| rest.split_once(QUOTED.1));
+    quoted.map_or(text, |(_, said)| said)
 }
 
 fn sum(signals: &[Signal]) -> i16 {
@@ -120,42 +121,49 @@ fn steps(count: usize, first: i16, more: i16, most: i16) -> i16 {
 }
 
 fn of_text(reading: &Reading) -> Vec<Signal> {
-    let deep = reading.cues(Cue::Deep);
-    let is_routine = reading.opens_with(Cue::Routine);
+    let is_routine = reading.opening(Cue::Routine) > 0;
+    // What is to be translated or summarised is material: only the opening says what is asked.
+    let cues = |cue| if is_routine { reading.opening(cue) } else { reading.cues(cue) };
+    let is_short = reading.letters <= SHORT;
+    let is_fact = reading.opening(Cue::Fact) > 0
+        && reading.letters <= QUESTION
+        && reading.cues(Cue::Maths) == 0;
+    let deep = cues(Cue::Deep);
     let length = match reading.letters {
         _ if is_routine => 0,
         0..=SHORT => -8,
-        51..=110 => 0,
-        111..=200 => 8,
-        201..=400 => 12,
-        _ => 16,
+        ..=90 => 4,
+        ..=200 => 14,
+        ..=400 => 18,
+        _ => 20,
     };
     let tasks =
         reading.cues(Cue::Sequence) + reading.items.min(6) + reading.questions.saturating_sub(1);
-    let routine = match deep {
-        0 => -30,
-        1 => -22,
-        _ => -10,
+    let routine = match reading.cues(Cue::Deep) {
+        _ if !is_routine => 0,
+        _ if tasks > 3 => -6,
+        2.. if tasks > 1 => -12,
+        _ => -30,
     };
-    let fact = if reading.opens_with(Cue::Fact) && deep == 0 { -12 } else { 0 };
-    let courtesy = reading.opens_with(Cue::Courtesy) && reading.letters <= SHORT;
     let code = reading.code > 0 || reading.code_signs >= 2;
     let is = |holds: bool, points: i16| if holds { points } else { 0 };
     [
         ("base", BASE),
         ("length", length),
         ("thought", steps(deep, 22, 9, 40)),
-        ("explanation", steps(reading.cues(Cue::Explain), 6, 3, 9)),
+        ("explanation", steps(cues(Cue::Explain), 6, 3, 9)),
         ("tasks", steps(tasks, 4, 4, 16)),
-        ("constraints", steps(reading.cues(Cue::Constraint), 4, 3, 10)),
-        ("mathematics", steps(reading.cues(Cue::Maths), 14, 6, 26)),
+        ("constraints", steps(cues(Cue::Constraint), 4, 3, 10)),
+        ("mathematics", steps(cues(Cue::Maths), 14, 6, 26)),
         ("notation", steps(reading.maths_signs.saturating_sub(1), 4, 2, 10)),
+        ("numbers", is(!is_routine, steps(reading.numbers.saturating_sub(1), 3, 3, 9))),
         ("code", is(code, 4) + is(reading.code > 200, 6)),
-        ("engineering", steps(reading.cues(Cue::Engineering), 10, 5, 20)),
-        ("expertise", steps(reading.cues(Cue::Expertise), 8, 5, 18)),
-        ("routine", is(is_routine, routine)),
-        ("fact", fact),
-        ("courtesy", is(courtesy, -20)),
+        ("engineering", steps(cues(Cue::Engineering), 10, 5, 20)),
+        ("trouble", steps(cues(Cue::Trouble), 8, 5, 18)),
+        ("expertise", steps(cues(Cue::Expertise), 8, 5, 18)),
+        ("routine", routine),
+        ("fact", is(is_fact, -20)),
+        ("courtesy", is(reading.opening(Cue::Courtesy) > 0, if is_short { -20 } else { -10 })),
         ("brevity", is(reading.cues(Cue::Brief) > 0, -10)),
     ]
     .map(|(name, points)| Signal { name, points })

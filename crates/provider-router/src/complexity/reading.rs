@@ -1,6 +1,6 @@
 //! What can be seen in a text at one reading.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use aho_corasick::AhoCorasick;
 
@@ -62,8 +62,9 @@ impl Reading {
         index(cue).and_then(|at| self.cues.get(at)).copied().unwrap_or_default()
     }
 
-    pub(super) fn opens_with(&self, cue: Cue) -> bool {
-        index(cue).and_then(|at| self.opening.get(at)).is_some_and(|found| *found > 0)
+    /// Different words of a cue in the opening.
+    pub(super) fn opening(&self, cue: Cue) -> usize {
+        index(cue).and_then(|at| self.opening.get(at)).copied().unwrap_or_default()
     }
 
     fn read(&mut self, text: &str) {
@@ -71,7 +72,7 @@ impl Reading {
         for (at, piece) in text.split("```").enumerate() {
             if at % 2 == 1 { self.code += piece.len().max(1) } else { self.read_prose(piece) }
         }
-        self.find_words(&text.to_lowercase());
+        self.find_words(&without_quotations(text).to_lowercase());
     }
 
     fn read_prose(&mut self, text: &str) {
@@ -127,6 +128,29 @@ impl Reading {
             }
         }
     }
+}
+
+/// Quotations are what is spoken about, not what is asked.
+fn without_quotations(text: &str) -> Cow<'_, str> {
+    if !text.contains(['"', '“', '„', '«', '「', '”']) {
+        return Cow::Borrowed(text);
+    }
+    let mut asked = String::with_capacity(text.len());
+    let mut until = None;
+    for char in text.chars() {
+        match (until, char) {
+            (Some(end), _) if char == end || char == '\n' => until = None,
+            (Some(_), _) => continue,
+            (None, '"') => until = Some('"'),
+            (None, '“') => until = Some('”'),
+            (None, '„') => until = Some('“'),
+            (None, '«') => until = Some('»'),
+            (None, '「') => until = Some('」'),
+            (None, _) => {}
+        }
+        asked.push(char);
+    }
+    Cow::Owned(asked)
 }
 
 fn index(cue: Cue) -> Option<usize> {
