@@ -1,18 +1,17 @@
 //! What the complexity score is worth on the labelled prompts: `cargo run --release -p
-//! loquat-provider-router --example score [tuning|held_out|contrary] [--wrong]`.
+//! loquat-provider-router --example score [tuning|held_out|contrary|fresh] [--wrong]`.
 
 #![expect(clippy::print_stdout, reason = "an example prints what it finds")]
 
 #[path = "../labelled/set.rs"]
 mod set;
 
-use set::{CONTRARY, HELD_OUT, Labelled, TUNING, prompts};
+use loquat_provider_router::Complexity;
+
+use set::{CONTRARY, FRESH, HELD_OUT, Labelled, TUNING, prompts};
 
 /// The thresholds of the table.
-const THRESHOLDS: [u8; 11] = [10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70];
-
-/// Which of the mistakes are shown with `--wrong`.
-const SHOWN: u8 = 25;
+const THRESHOLDS: [u8; 11] = [30, 35, 40, 45, 50, 55, 60, 65, 70, 80, 90];
 
 /// Currency units per million tokens, input and output.
 struct Rate(f64, f64);
@@ -34,7 +33,9 @@ fn main() {
     let shows = |name: &str| {
         wanted.iter().all(|it| it.starts_with("--")) || wanted.iter().any(|it| it == name)
     };
-    for (name, part) in [("tuning", TUNING), ("held_out", HELD_OUT), ("contrary", CONTRARY)] {
+    for (name, part) in
+        [("tuning", TUNING), ("held_out", HELD_OUT), ("contrary", CONTRARY), ("fresh", FRESH)]
+    {
         if shows(name) {
             report(name, &prompts(part));
             if wanted.iter().any(|it| it == "--wrong") {
@@ -154,11 +155,11 @@ fn by(scored: &[(&Labelled, u8)], what: &str, of: impl Fn(&Labelled) -> &'static
     let mut names: Vec<&str> = scored.iter().map(|(prompt, _)| of(prompt)).collect();
     names.sort_unstable();
     names.dedup();
-    print!("right at {SHOWN}, by {what}:");
+    print!("right at {}, by {what}:", Complexity::HARD);
     for name in names {
         let all = count(scored, |(prompt, _)| of(prompt) == name);
         let right = |(prompt, score): &(&Labelled, u8)| {
-            of(prompt) == name && prompt.is_hard == (*score >= SHOWN)
+            of(prompt) == name && prompt.is_hard == (*score >= Complexity::HARD)
         };
         print!(" {name} {}/{all}", count(scored, right));
     }
@@ -169,7 +170,7 @@ fn wrong(prompts: &[Labelled]) {
     println!();
     for prompt in prompts {
         let complexity = prompt.complexity();
-        if prompt.is_hard != (complexity.score() >= SHOWN) {
+        if prompt.is_hard != (complexity.score() >= Complexity::HARD) {
             let label = if prompt.is_hard { "hard" } else { "easy" };
             let text: String = prompt.text.chars().take(100).collect();
             println!("{label} {} {complexity}\n    {text:?}", prompt.language);

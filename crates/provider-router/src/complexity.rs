@@ -32,6 +32,10 @@ pub struct Signal {
 }
 
 impl Complexity {
+    /// From where on a request is rather hard than easy: where most of the labelled prompts that the
+    /// score was tuned on are told apart.
+    pub const HARD: u8 = 50;
+
     /// Scores a request.
     pub fn of(request: &ChatRequest) -> Self {
         let mut said = request.input.iter().rev().filter_map(by_user);
@@ -80,8 +84,8 @@ const SHORT: usize = 50;
 /// A question of no more letters that begins like one asks for a fact.
 const QUESTION: usize = 80;
 
-/// Where every message begins that says more than a courtesy.
-const BASE: i16 = 12;
+/// Where every message begins: a little below [`Complexity::HARD`], because most are easy.
+const BASE: i16 = 42;
 
 /// What the context engine quotes of the past in front of what was really said.
 const QUOTED: (&str, &str) = ("<past_messages>", "</past_messages>");
@@ -131,7 +135,7 @@ fn of_text(reading: &Reading) -> Vec<Signal> {
     let deep = cues(Cue::Deep);
     let length = match reading.letters {
         _ if is_routine => 0,
-        0..=SHORT => -8,
+        _ if is_short => -8,
         ..=90 => 4,
         ..=200 => 14,
         ..=400 => 18,
@@ -170,7 +174,7 @@ fn of_text(reading: &Reading) -> Vec<Signal> {
     .to_vec()
 }
 
-fn of_shape(request: &ChatRequest) -> [Signal; 3] {
+fn of_shape(request: &ChatRequest) -> [Signal; 2] {
     let settings = &request.settings;
     let effort = match settings.reasoning_effort {
         Some(ReasoningEffort::None) => -15,
@@ -181,10 +185,111 @@ fn of_shape(request: &ChatRequest) -> [Signal; 3] {
         Some(ReasoningEffort::ExtraHigh) => 25,
     };
     let tools = steps(settings.tools.len(), 3, 1, 8);
-    let long = if request.about.input_tokens >= 16_000 { 5 } else { 0 };
-    [
-        Signal { name: "effort", points: effort },
-        Signal { name: "tools", points: tools },
-        Signal { name: "long prompt", points: long },
-    ]
+    [Signal { name: "effort", points: effort }, Signal { name: "tools", points: tools }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loquat_domain::Settings;
+
+    fn dialogue(texts: &[(Role, &str)]) -> ChatRequest {
+        let message = |(role, text): &(Role, &str)| {
+            ItemContent::Message(Message::text(*role, (*text).to_owned()))
+        };
+        ChatRequest::new("auto", Settings::default(), texts.iter().map(message).collect())
+    }
+
+    fn of(text: &str) -> Complexity {
+        Complexity::of(&dialogue(&[(Role::User, text)]))
+    }
+
+    fn points(complexity: &Complexity, name: &str) -> i16 {
+        let mut signals = complexity.signals().iter();
+        signals.find(|signal| signal.name == name).map_or(0, |signal| signal.points)
+    }
+
+    #[test]
+    fn the_signals_add_up_to_the_score() {
+        let complexity = of("Prove that every bounded sequence has a convergent subsequence.");
+        let sum: i16 = complexity.signals().iter().map(|signal| signal.points).sum();
+        assert_eq!(i16::from(complexity.score()), sum.clamp(0, 100));
+        assert!(complexity.score() >= Complexity::HARD, "{complexity}");
+        assert!(points(&complexity, "thought") > 0, "{complexity}");
+        assert!(points(&complexity, "mathematics") > 0, "{complexity}");
+    }
+
+    #[test]
+    fn it_says_why_in_words_that_are_not_the_messages() {
+        let said = of("Translate xyzzy into French").to_string();
+        assert!(said.starts_with("complexity "), "{said}");
+        assert!(said.contains("routine -30"), "{said}");
+        assert!(!said.contains("xyzzy"), "{said}");
+    }
+
+    #[test]
+    fn a_word_is_found_only_as_a_word() {
+        assert_eq!(points(&of("We improve the approval of provenance"), "thought"), 0);
+        assert!(points(&of("Please prove it"), "thought") > 0);
+        assert!(points(&of("请证明这一点"), "thought") > 0);
+    }
+
+    #[test]
+    fn what_is_quoted_or_to_be_translated_is_not_what_is_asked() {
+        let quoted = of("What does \"prove and analyse\" mean?");
+        assert_eq!(points(&quoted, "thought"), 0, "{quoted}");
+        let material = format!("Translate into German:\n{}\nprove and analyse", "word ".repeat(40));
+        assert_eq!(points(&of(&material), "thought"), 0);
+    }
+
+    #[test]
+    fn what_the_context_engine_quotes_of_the_past_is_not_scored() {
+        let hello = of("Hello");
+        let recalled = of("<past_messages>\nProve and analyse it.\n</past_messages>\nHello");
+        assert_eq!(recalled.score(), hello.score());
+    }
+
+    #[test]
+    fn only_the_last_message_counts_unless_it_goes_on_with_the_one_before() {
+        let hard = "Prove that there are infinitely many primes, and analyse the proof.";
+        let after =
+            |text| dialogue(&[(Role::User, hard), (Role::Assistant, "So."), (Role::User, text)]);
+        assert!(Complexity::of(&after("Thanks!")).score() < Complexity::HARD);
+        let goes_on = Complexity::of(&after("That's wrong, try again"));
+        assert_eq!(goes_on.score(), of(hard).score());
+        assert!(points(&goes_on, "continues") > 0);
+    }
+
+    #[test]
+    fn how_hard_one_is_asked_to_think_counts() {
+        let mut request = dialogue(&[(
+            Role::User,
+            "The report is much longer than it was a week ago, and nobody read it",
+        )]);
+        let usual = Complexity::of(&request).score();
+        request.settings.reasoning_effort = Some(ReasoningEffort::High);
+        assert_eq!(Complexity::of(&request).score(), usual + 15);
+        request.settings.reasoning_effort = Some(ReasoningEffort::None);
+        assert_eq!(Complexity::of(&request).score(), usual - 15);
+    }
+
+    #[test]
+    fn of_a_long_message_the_beginning_and_the_end_are_read() {
+        let long = |word: &str, at: usize| {
+            let mut words = vec!["word"; 100_000];
+            if let Some(place) = words.get_mut(at) {
+                *place = word;
+            }
+            points(&of(&words.join(" ")), "thought")
+        };
+        assert!(long("prove", 10) > 0);
+        assert!(long("prove", 99_990) > 0);
+        assert_eq!(long("prove", 50_000), 0);
+    }
+
+    #[test]
+    fn a_request_without_a_message_is_easy() {
+        let empty = ChatRequest::new("auto", Settings::default(), Vec::new());
+        assert!(Complexity::of(&empty).score() < Complexity::HARD);
+    }
 }

@@ -6,7 +6,7 @@ use loquat_domain::{Micros, TokenParts};
 
 use crate::{Rule, Target, facts::Facts, memory::Last};
 
-/// A shorter beginning is not cached: 1,024 tokens is the least at OpenAI (prompt caching guide) and
+/// A shorter beginning is not cached, and nothing is lost by a move: 1,024 tokens is the least at OpenAI (prompt caching guide) and
 /// at Anthropic for most models (prompt caching, minimum cacheable prompt length).
 const LEAST_CACHED: u32 = 1_024;
 
@@ -46,37 +46,74 @@ impl Staying {
         if !is_well(here) {
             return;
         }
-        let bill = Bill::of(here, other, last, facts);
-        let reason = if bill.moving <= bill.staying {
-            Err(format!("moving to {} costs no more than staying", other.model))
-        } else if !bill.other_is_dearer {
-            Ok("its cache is worth more than the move would save".to_owned())
-        } else {
-            self.is_hard_enough(rule, facts)
-        };
-        match reason {
-            Ok(reason) => {
-                why.push(format!("the conversation stays with {}: {reason}{bill}", here.model));
-                if let Some(targets) = targets.get_mut(..=there) {
-                    targets.rotate_right(1);
-                }
-            }
-            Err(reason) => {
-                why.push(format!("the conversation leaves {}: {reason}{bill}", here.model));
-            }
+        let cached = last.input_tokens.min(facts.input_tokens());
+        if cached < LEAST_CACHED {
+            return;
+        }
+        let bill = Bill::of(here, other, cached, facts);
+        let verdict = self.judge(&bill, rule, facts);
+        why.push(format!("{}: {verdict} ({bill})", here.model));
+        if verdict.stays()
+            && let Some(targets) = targets.get_mut(..=there)
+        {
+            targets.rotate_right(1);
         }
     }
 
-    /// Whether a move to a dearer model is called for; `Ok` when it is not.
-    fn is_hard_enough(self, rule: Option<&Rule>, facts: &Facts<'_>) -> Result<String, String> {
-        let Some(threshold) = rule.and_then(|rule| rule.when.complexity_at_least) else {
-            return Err("the route says so".to_owned());
-        };
-        let needed = threshold.saturating_add(self.margin).min(100);
-        if facts.complexity().score() < needed {
-            Ok(format!("a complexity below {needed} does not call for a dearer model"))
-        } else {
-            Err(format!("a complexity of {needed} or more calls for it"))
+    fn judge(self, bill: &Bill, rule: Option<&Rule>, facts: &Facts<'_>) -> Verdict {
+        if bill.moving <= bill.staying {
+            return Verdict::MoveCostsNoMore;
+        }
+        if !bill.other_is_dearer {
+            return Verdict::CacheIsWorthMore;
+        }
+        // A rule that asks for a complexity guesses; every other states a fact.
+        match rule.and_then(|rule| rule.when.complexity_at_least) {
+            None => Verdict::RouteWantsDearer,
+            Some(threshold) => {
+                let needed = threshold.saturating_add(self.margin).min(100);
+                if facts.complexity().score() < needed {
+                    Verdict::NotHardEnough { needed }
+                } else {
+                    Verdict::HardEnough { needed }
+                }
+            }
+        }
+    }
+}
+
+/// Why a conversation stays or leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    MoveCostsNoMore,
+    CacheIsWorthMore,
+    RouteWantsDearer,
+    NotHardEnough { needed: u8 },
+    HardEnough { needed: u8 },
+}
+
+impl Verdict {
+    const fn stays(self) -> bool {
+        matches!(self, Self::CacheIsWorthMore | Self::NotHardEnough { .. })
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MoveCostsNoMore => f.write_str("the conversation leaves, the move costs no more"),
+            Self::CacheIsWorthMore => {
+                f.write_str("the conversation stays, the cache is worth more than the move saves")
+            }
+            Self::RouteWantsDearer => {
+                f.write_str("the conversation leaves, the route wants a dearer model")
+            }
+            Self::NotHardEnough { needed } => {
+                write!(f, "the conversation stays, a dearer model needs a complexity of {needed}")
+            }
+            Self::HardEnough { needed } => {
+                write!(f, "the conversation leaves, its complexity is at least {needed}")
+            }
         }
     }
 }
@@ -93,12 +130,8 @@ struct Bill {
 }
 
 impl Bill {
-    fn of(here: &Target, other: &Target, last: &Last, facts: &Facts<'_>) -> Self {
+    fn of(here: &Target, other: &Target, cached: u32, facts: &Facts<'_>) -> Self {
         let prompt = facts.input_tokens();
-        let cached = match last.input_tokens.min(prompt) {
-            too_short if too_short < LEAST_CACHED => 0,
-            cached => cached,
-        };
         let staying = cost(here, cached, prompt - cached);
         let moving = cost(other, 0, prompt);
         Self { staying, moving, other_is_dearer: moving > cost(here, 0, prompt) }
@@ -107,7 +140,7 @@ impl Bill {
 
 impl fmt::Display for Bill {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, " (staying {}, moving {} millionths)", self.staying.0, self.moving.0)
+        write!(f, "staying costs {}, moving {} millionths", self.staying.0, self.moving.0)
     }
 }
 

@@ -9,9 +9,12 @@
 
 mod fallback;
 mod guard;
+mod labelled;
 mod properties;
 mod replicas;
 mod rules;
+#[path = "../../labelled/set.rs"]
+mod set;
 mod staying;
 
 use std::{sync::Arc, time::Duration};

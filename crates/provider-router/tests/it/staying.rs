@@ -56,7 +56,7 @@ async fn a_conversation_stays_while_its_cache_is_worth_more_than_the_cheaper_mod
     assert_eq!(asked(&routed, request.clone()).await, "large");
     let why = request.trail.choice().unwrap().why;
     assert!(
-        why[1].starts_with("the conversation stays with large: its cache is worth more"),
+        why[1].starts_with("large: the conversation stays, the cache is worth more"),
         "{why:?}"
     );
 }
@@ -90,6 +90,39 @@ async fn a_rule_that_states_a_fact_moves_to_a_dearer_model() {
     let routed = two_models(vec![marked()]);
     assert_eq!(asked(&routed, long(of(1, "hello"), 20_000)).await, "small");
     assert_eq!(asked(&routed, hard(long(of(1, "prove it"), 20_100))).await, "large");
+}
+
+/// To the large model for what seems hard.
+fn seems_hard() -> Rule {
+    Rule {
+        name: "hard".to_owned(),
+        when: Conditions { complexity_at_least: Some(50), ..Conditions::default() },
+        route: chain([large(), small()]),
+    }
+}
+
+/// A complexity between 50 and 60, and one above.
+const RATHER_HARD: &str = "The report takes three seconds in the morning and four minutes in the afternoon, \
+                            from the same table.";
+const HARD: &str = "Prove that the sequence converges and derive an estimate of its error.";
+
+#[tokio::test(start_paused = true)]
+async fn a_guess_must_exceed_its_threshold_by_a_margin_before_a_cache_is_given_up_for_it() {
+    let routed = two_models(vec![seems_hard()]);
+    let complexity = |text: &str| routed.choose(&of(9, text)).unwrap().complexity.unwrap();
+    assert!((50..60).contains(&complexity(RATHER_HARD)), "{}", complexity(RATHER_HARD));
+    assert!(complexity(HARD) >= 60, "{}", complexity(HARD));
+
+    assert_eq!(asked(&routed, long(of(1, "hello"), 20_000)).await, "small");
+    assert_eq!(asked(&routed, long(of(1, RATHER_HARD), 20_100)).await, "small");
+    assert_eq!(asked(&routed, long(of(1, HARD), 20_200)).await, "large");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_of_which_nothing_is_cached_needs_no_margin() {
+    let routed = two_models(vec![seems_hard()]);
+    assert_eq!(asked(&routed, long(of(1, "hello"), 20)).await, "small");
+    assert_eq!(asked(&routed, long(of(1, RATHER_HARD), 60)).await, "large");
 }
 
 #[tokio::test(start_paused = true)]
