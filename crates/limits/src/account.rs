@@ -6,7 +6,7 @@ use loquat_domain::{Meter, Timestamp};
 use loquat_store::{AllowanceKey, Exchange, Exchanged};
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::{demand::Demand, error::Failed, holds::Grant, standing::Level};
+use crate::{demand::Demand, error::Failed, holds::Grant, rules::Count, standing::Level};
 
 /// How long streams stay counted for a process that is not heard of. Long enough for a store that
 /// fails over, short enough that a process that died keeps nobody waiting.
@@ -130,6 +130,8 @@ impl Seen {
 pub(crate) struct Account {
     key: Arc<AllowanceKey>,
     most: u64,
+    /// When that was known.
+    as_of: Instant,
     /// What is there for whoever comes.
     balance: u64,
     /// What was used and is still to be taken, whatever the limit is. Never beside a balance.
@@ -153,10 +155,11 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) fn new(key: Arc<AllowanceKey>, most: u64, now: Instant) -> Self {
+    pub(crate) fn new(count: &Count, now: Instant) -> Self {
         Self {
-            key,
-            most,
+            key: Arc::clone(&count.key),
+            most: count.most,
+            as_of: count.as_of,
             balance: 0,
             debt: 0,
             away: 0,
@@ -171,9 +174,12 @@ impl Account {
         }
     }
 
-    pub(crate) fn set_most(&mut self, most: u64) {
-        self.recalled |= most < self.most;
-        self.most = most;
+    /// Goes by this limit, unless a later one is known.
+    pub(crate) fn go_by(&mut self, count: &Count) {
+        if count.as_of > self.as_of {
+            self.recalled |= count.most < self.most;
+            (self.most, self.as_of) = (count.most, count.as_of);
+        }
     }
 
     fn counts_streams(&self) -> bool {

@@ -65,11 +65,9 @@ pub(crate) struct Book {
 
 impl Book {
     fn account(&mut self, now: Instant, count: &Count) -> &mut Account {
-        let account = self
-            .accounts
-            .entry(Arc::clone(&count.key))
-            .or_insert_with(|| Account::new(Arc::clone(&count.key), count.most, now));
-        account.set_most(count.most);
+        let account =
+            self.accounts.entry(Arc::clone(&count.key)).or_insert_with(|| Account::new(count, now));
+        account.go_by(count);
         account
     }
 

@@ -21,7 +21,7 @@ const FRESH_FOR: Duration = Duration::from_secs(5);
 
 /// How long what was read is gone by while it cannot be read again, and how long it is kept for a
 /// tenant that asks for nothing.
-const KEPT_FOR: Duration = Duration::from_secs(60);
+const KEPT_FOR: Duration = Duration::from_mins(1);
 
 /// How long nothing is read after a reading has failed, if it can be done without.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -161,7 +161,7 @@ impl Rulebook {
         tenant: &TenantId,
         result: Result<Vec<Limit>, Failed>,
     ) -> Read {
-        let read = result.map(|set| Arc::new(self.configured.rules(tenant, &set)));
+        let read = result.map(|set| Arc::new(self.configured.rules(tenant, &set, begun_at)));
         let mut tenants = self.tenants();
         let known = tenants.entry(tenant.clone()).or_default();
         if mem::take(&mut known.is_changed) && read.is_ok() {

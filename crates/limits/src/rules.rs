@@ -7,6 +7,7 @@ use std::{
 
 use loquat_domain::{Limit, LimitKey, Meter, Micros, TenantId, UserId, Whom};
 use loquat_store::{AllowanceKey, Exchange};
+use tokio::time::Instant;
 
 /// The limits that the operator has written down. What is set for a tenant in the store while the
 /// processes run comes before both.
@@ -19,10 +20,10 @@ pub struct ConfiguredLimits {
 }
 
 impl ConfiguredLimits {
-    /// The limits that hold within a tenant for which `set` is set in the store.
-    pub(crate) fn rules(&self, tenant: &TenantId, set: &[Limit]) -> Rules {
+    /// The limits that hold within a tenant for which `set` was set in the store at a time.
+    pub(crate) fn rules(&self, tenant: &TenantId, set: &[Limit], as_of: Instant) -> Rules {
         let own = self.tenants.get(tenant).map_or(&[][..], Vec::as_slice);
-        let mut rules = Rules::new(tenant);
+        let mut rules = Rules::new(tenant, as_of);
         for limit in self.every_tenant.iter().chain(own).chain(set) {
             rules.set(limit);
         }
@@ -36,6 +37,8 @@ pub(crate) struct Count {
     pub(crate) key: Arc<AllowanceKey>,
     pub(crate) limit: LimitKey,
     pub(crate) most: u64,
+    /// When that was known.
+    pub(crate) as_of: Instant,
 }
 
 impl Count {
@@ -84,15 +87,16 @@ impl Said {
 #[derive(Debug)]
 pub(crate) struct Rules {
     tenant: TenantId,
+    as_of: Instant,
     together: Said,
     each: Said,
     users: HashMap<UserId, Said>,
 }
 
 impl Rules {
-    fn new(tenant: &TenantId) -> Self {
+    fn new(tenant: &TenantId, as_of: Instant) -> Self {
         let (together, each) = (Said::default(), Said::default());
-        Self { tenant: tenant.clone(), together, each, users: HashMap::new() }
+        Self { tenant: tenant.clone(), as_of, together, each, users: HashMap::new() }
     }
 
     /// What is set later comes before what was set earlier.
@@ -143,7 +147,8 @@ impl Rules {
                 let tenant = self.tenant.clone();
                 let key = AllowanceKey { tenant, user: user.cloned(), model: model.clone(), meter };
                 let limit = LimitKey { whom, model, meter };
-                counts.push(Count { key: Arc::new(key), limit, most: most.min(Exchange::MOST) });
+                let (most, as_of) = (most.min(Exchange::MOST), self.as_of);
+                counts.push(Count { key: Arc::new(key), limit, most, as_of });
             };
             add(Whom::Tenant, None, together);
             match own {
@@ -186,7 +191,7 @@ mod tests {
             limit(Whom::EachUser, Some("small"), 3),
         ];
         let configured = ConfiguredLimits { every_tenant, ..ConfiguredLimits::default() };
-        let rules = configured.rules(&tenant(), &[]);
+        let rules = configured.rules(&tenant(), &[], Instant::now());
         let large = Some("large".to_owned());
         let expected = [
             (Whom::Tenant, None, 40),
@@ -204,9 +209,9 @@ mod tests {
         let own = vec![limit(Whom::Tenant, None, 2), limit(Whom::EachUser, None, 2)];
         let tenants = HashMap::from([(tenant(), own)]);
         let configured = ConfiguredLimits { every_tenant, tenants };
-        let rules = configured.rules(&tenant(), &[limit(Whom::EachUser, None, 3)]);
+        let rules = configured.rules(&tenant(), &[limit(Whom::EachUser, None, 3)], Instant::now());
         assert_eq!(found(&rules, "any"), [(Whom::Tenant, None, 2), (Whom::EachUser, None, 3)]);
-        let stranger = configured.rules(&TenantId::new("globex").unwrap(), &[]);
+        let stranger = configured.rules(&TenantId::new("globex").unwrap(), &[], Instant::now());
         assert_eq!(found(&stranger, "any"), [(Whom::Tenant, None, 1), (Whom::EachUser, None, 1)]);
     }
 
@@ -214,9 +219,10 @@ mod tests {
     fn a_users_own_limit_comes_before_that_of_each_user_also_when_it_lifts_it() {
         let every_tenant = vec![limit(Whom::User(ada()), None, 9), limit(Whom::EachUser, None, 1)];
         let configured = ConfiguredLimits { every_tenant, ..ConfiguredLimits::default() };
-        let rules = configured.rules(&tenant(), &[]);
+        let rules = configured.rules(&tenant(), &[], Instant::now());
         assert_eq!(found(&rules, "any"), [(Whom::User(ada()), None, 9)]);
-        let rules = configured.rules(&tenant(), &[limit(Whom::User(ada()), None, None)]);
+        let rules =
+            configured.rules(&tenant(), &[limit(Whom::User(ada()), None, None)], Instant::now());
         assert_eq!(found(&rules, "any"), []);
     }
 }

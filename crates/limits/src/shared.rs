@@ -223,8 +223,8 @@ impl Shared {
         let asked_at = Instant::now();
         let exchanges = mem::take(&mut batch.exchanges);
         let answer = caught(self.store.exchange(self.holder, LEASE, exchanges)).await;
-        let exchanged = answer.as_ref().map(Vec::as_slice);
-        let served = self.book().answered(asked_at, Instant::now(), batch, exchanged);
+        let said = answer.as_ref().map(Vec::as_slice);
+        let served = self.book().answered(asked_at, Instant::now(), batch, said);
         for (key, Served { answer, outcome }) in served {
             let outcome = match outcome {
                 Outcome::Told => Ok(None),

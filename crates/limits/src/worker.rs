@@ -29,11 +29,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             let result = shared.exchange(batch).await;
             if let Err(failed) = &result {
                 answer(&mut closers);
+                let error: &dyn std::error::Error = failed;
                 if !is_failing {
-                    tracing::warn!(
-                        error = failed as &dyn std::error::Error,
-                        "limits cannot be counted in the store"
-                    );
+                    tracing::warn!(error, "limits cannot be counted in the store");
                 }
             }
             is_failing = result.is_err();

@@ -1,0 +1,156 @@
+//! Limits are exact, however many ask at once.
+
+use futures::future::join_all;
+use loquat_domain::{Meter, Micros, Whom};
+use loquat_limits::{Admission, LimitError, Limiter};
+use tokio::task::JoinSet;
+
+use crate::support::{
+    MODEL, TestStore, configured, is_reached, limit, of_tenant, pass_secs, scope,
+};
+
+/// What one request sets aside at the most.
+const TOKENS: u64 = 100;
+const COST: Micros = Micros(1_000);
+
+/// Admissions of this many users at once, each with what it will use at the most.
+async fn reserved(limiter: &Limiter, users: usize) -> Vec<Result<Admission, LimitError>> {
+    let one = async |user: usize| {
+        let mut admission = limiter.admit(&scope(&format!("user-{user}")), MODEL).await?;
+        admission.reserve(TOKENS, COST).await?;
+        Ok(admission)
+    };
+    join_all((0..users).map(one)).await
+}
+
+fn admitted(admissions: &[Result<Admission, LimitError>]) -> usize {
+    assert!(admissions.iter().all(|admission| admission.is_ok() || is_reached(admission)));
+    admissions.iter().flatten().count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_200_requests_at_once_as_many_are_admitted_as_the_limit_says() {
+    let store = TestStore::new();
+    let limiter = store.limiter(1, of_tenant(Meter::RequestsPerMinute, 120));
+    assert_eq!(admitted(&reserved(&limiter, 200).await), 120);
+    assert_eq!(store.taken(Meter::RequestsPerMinute).await, 120);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_counts_whatever_becomes_of_it() {
+    let store = TestStore::new();
+    let limiter = store.limiter(1, of_tenant(Meter::RequestsPerMinute, 120));
+    drop(reserved(&limiter, 120).await);
+    pass_secs(3).await;
+    assert_eq!(admitted(&reserved(&limiter, 1).await), 0);
+    assert_eq!(store.taken(Meter::RequestsPerMinute).await, 120);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_200_reservations_at_once_as_many_are_admitted_as_the_limit_says() {
+    for meter in [Meter::TokensPerDay, Meter::MicrosPerMonth] {
+        let store = TestStore::new();
+        let each = if meter == Meter::TokensPerDay { TOKENS } else { COST.0 };
+        let limiter = store.limiter(1, of_tenant(meter, each * 77 + each / 2));
+        let admissions = reserved(&limiter, 200).await;
+        assert_eq!(admitted(&admissions), 77);
+        pass_secs(3).await;
+        assert_eq!(store.taken(meter).await, 77 * each);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_used_of_a_reservation_is_free_again() {
+    let store = TestStore::new();
+    let limiter = store.limiter(1, of_tenant(Meter::TokensPerDay, 10 * TOKENS));
+    for mut admission in reserved(&limiter, 10).await.into_iter().flatten() {
+        admission.settle(TOKENS / 2, Micros(0));
+    }
+    assert_eq!(admitted(&reserved(&limiter, 10).await), 5);
+    pass_secs(3).await;
+    assert_eq!(store.taken(Meter::TokensPerDay).await, 5 * TOKENS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_used_beyond_a_reservation_is_counted_all_the_same() {
+    let store = TestStore::new();
+    let limiter = store.limiter(1, of_tenant(Meter::TokensPerDay, 10 * TOKENS));
+    for mut admission in reserved(&limiter, 1).await.into_iter().flatten() {
+        admission.settle(20 * TOKENS, Micros(0));
+        assert_eq!(admission.standings().first().map(|standing| standing.remaining), Some(0));
+    }
+    pass_secs(1).await;
+    assert_eq!(store.taken(Meter::TokensPerDay).await, 20 * TOKENS);
+    limiter.debit(&scope("ada"), MODEL, TOKENS, Micros(7));
+    pass_secs(1).await;
+    assert_eq!(store.taken(Meter::TokensPerDay).await, 21 * TOKENS);
+    assert_eq!(admitted(&reserved(&limiter, 1).await), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_two_instances_200_requests_at_once_never_use_more_than_the_limits() {
+    let store = TestStore::new();
+    let limits = || {
+        configured([
+            limit(Whom::Tenant, Meter::TokensPerDay, 50 * TOKENS + 1),
+            limit(Whom::Tenant, Meter::MicrosPerMonth, 60 * COST.0),
+        ])
+    };
+    let instances = [store.limiter(1, limits()), store.limiter(2, limits())];
+    let mut turns = JoinSet::new();
+    for turn in 0..200_u64 {
+        let limiter = instances[usize::from(turn % 2 == 0)].clone();
+        turns.spawn(async move {
+            let mut used = (0, 0);
+            let Ok(mut admission) = limiter.admit(&scope("ada"), MODEL).await else { return used };
+            if admission.reserve(TOKENS, COST).await.is_ok() {
+                used = (TOKENS - turn % 7, COST.0 - turn % 11);
+                tokio::task::yield_now().await;
+                admission.settle(used.0, Micros(used.1));
+            }
+            used
+        });
+    }
+    let used = turns.join_all().await;
+    let tokens: u64 = used.iter().map(|used| used.0).sum();
+    let micros: u64 = used.iter().map(|used| used.1).sum();
+    assert!(tokens <= 50 * TOKENS + 1, "{tokens} tokens were used");
+    assert!(micros <= 60 * COST.0, "{micros} micro-units were used");
+    assert!(tokens > 40 * TOKENS, "only {tokens} tokens were used");
+    for limiter in &instances {
+        limiter.close().await;
+    }
+    assert_eq!(store.taken(Meter::TokensPerDay).await, tokens);
+    assert_eq!(store.taken(Meter::MicrosPerMonth).await, micros);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_needs_more_than_the_limit_is_refused_though_nothing_is_used() {
+    let store = TestStore::new();
+    let limiter = store.limiter(1, of_tenant(Meter::TokensPerDay, TOKENS - 1));
+    let Some(Err(LimitError::Reached { standing, retry_after })) =
+        reserved(&limiter, 1).await.into_iter().next()
+    else {
+        panic!("admitted");
+    };
+    assert_eq!((standing.most, standing.remaining), (TOKENS - 1, TOKENS - 1));
+    assert_eq!((standing.key.meter, standing.key.whom), (Meter::TokensPerDay, Whom::Tenant));
+    assert!(retry_after.as_secs() > 86_000, "{retry_after:?}");
+    let mut admission = limiter.admit(&scope("ada"), MODEL).await.unwrap();
+    assert!(admission.reserve(TOKENS - 1, COST).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_count_refuses_is_not_taken_from_another() {
+    let store = TestStore::new();
+    let limits = [
+        limit(Whom::Tenant, Meter::RequestsPerMinute, 100),
+        limit(Whom::EachUser, Meter::RequestsPerMinute, 1),
+    ];
+    let limiter = store.limiter(1, configured(limits));
+    let user = scope("ada");
+    let admissions = join_all((0..50).map(|_| limiter.admit(&user, MODEL))).await;
+    assert_eq!(admissions.iter().flatten().count(), 1);
+    pass_secs(3).await;
+    assert_eq!(store.taken(Meter::RequestsPerMinute).await, 1);
+}
