@@ -12,6 +12,19 @@ use crate::{
     request::Sealed,
 };
 
+/// The names of the wire's events, which their data repeat.
+const NAMES: [&[u8]; 8] = [
+    b"message_start",
+    b"content_block_start",
+    b"content_block_delta",
+    b"content_block_stop",
+    b"message_delta",
+    b"message_stop",
+    b"error",
+    // As it is called where nobody gives a name.
+    b"message",
+];
+
 /// The longest signature that is kept, in bytes: that of one event. Real ones have some kilobytes.
 const MAX_SIGNATURE_BYTES: usize = 1024 * 1024;
 
@@ -48,7 +61,8 @@ impl Translator for EventTranslator {
         out: &mut VecDeque<ProviderEvent>,
     ) -> Result<Said, ProviderError> {
         let data = frame.data.trim_ascii();
-        if data.is_empty() {
+        // An event of another name need not be JSON at all; some servers give no names.
+        if data.is_empty() || !(frame.name.is_empty() || NAMES.contains(&&*frame.name)) {
             return Ok(Said::More);
         }
         // Serde would take a list for an object, field by field.

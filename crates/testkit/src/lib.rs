@@ -7,7 +7,8 @@
 //! - Postgres: [`TestDatabase`], a migrated database of a test's own, and [`PrivateCluster`], a
 //!   server that a test may break.
 //! - Identity: [`IdentityServer`], an `OpenID` provider that rotates its keys, and lies when told to.
-//! - Suites: [`store_conformance!`] and [`store_model!`] for every store.
+//! - Suites: [`store_conformance!`] and [`store_model!`] for every store, [`provider_conformance!`]
+//!   for every provider over HTTP.
 //! - Checkers: [`ResponsesStreamChecker`], [`CompletionsStreamChecker`], [`ChatStreamChecker`], and
 //!   [`check_response_object`] for answers that do not stream.
 //! - Dialogues: [`dialogues::dialogue`], long ones with questions whose evidence is known, to measure
@@ -25,6 +26,7 @@ mod ids;
 mod memory_store;
 #[cfg(unix)]
 mod postgres;
+pub mod provider_conformance;
 mod scripted_provider;
 pub mod store_conformance;
 pub mod store_model;

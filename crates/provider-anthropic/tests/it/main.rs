@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod conformance;
 mod conversations;
 mod requests;
 mod secrets;

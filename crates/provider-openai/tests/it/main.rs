@@ -8,6 +8,7 @@
 )]
 
 mod cancellation;
+mod conformance;
 mod connections;
 mod cuts;
 mod rechunking;
