@@ -13,6 +13,7 @@ mod connections;
 mod cuts;
 mod rechunking;
 mod requests;
+mod responses;
 mod retries;
 mod secrets;
 mod transcripts;
