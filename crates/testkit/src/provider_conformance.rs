@@ -127,6 +127,10 @@ macro_rules! provider_conformance {
             a_passing_fault_is_tried_again_and_the_answer_comes_once
             a_lasting_fault_is_given_up_after_two_further_tries
             a_refusal_is_not_tried_again
+            a_status_that_no_wire_has_breaks_the_protocol
+            a_try_that_would_come_too_late_is_not_made
+            without_retries_the_first_fault_counts
+            tries_before_and_after_acceptance_are_counted_together
             a_prompt_that_is_too_long_is_told_apart
             a_wish_to_wait_is_granted
             a_wish_to_wait_too_long_is_passed_on_at_once
@@ -135,12 +139,17 @@ macro_rules! provider_conformance {
             an_unreachable_endpoint_is_unavailable
             a_kept_connection_that_was_closed_meanwhile_is_replaced
             answers_that_are_read_to_their_end_share_a_connection
+            an_end_that_comes_a_little_late_is_waited_for
             an_end_that_never_comes_is_not_waited_for
+            answers_at_once_do_not_wait_for_one_another
             silence_before_the_head_ends_with_the_time_for_the_first_piece
             silence_after_the_head_ends_with_the_time_for_the_first_piece
             silence_in_the_middle_ends_with_the_idle_time
             silence_after_the_last_word_takes_nothing_away
             signs_of_life_do_not_buy_time_for_the_first_piece
+            a_flood_of_nothing_does_not_buy_time_either
+            whatever_arrives_in_the_middle_is_a_sign_of_life
+            the_time_for_the_first_piece_does_not_cut_what_follows
             a_connection_that_is_not_accepted_has_a_time_of_its_own
             the_time_that_the_reader_takes_is_not_the_provider_s
             a_piece_is_told_while_the_next_is_held_back
@@ -148,6 +157,7 @@ macro_rules! provider_conformance {
             leaving_while_it_connects_frees_the_endpoint
             leaving_while_it_waits_for_the_head_frees_the_endpoint
             leaving_while_it_waits_for_the_first_piece_frees_the_endpoint
+            leaving_without_reading_frees_the_endpoint
             leaving_in_the_middle_frees_the_endpoint
             leaving_after_the_last_word_frees_the_endpoint
             leaving_with_much_unread_frees_the_endpoint

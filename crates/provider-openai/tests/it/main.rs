@@ -7,17 +7,13 @@
     reason = "helpers of tests are tests too"
 )]
 
-mod cancellation;
 mod conformance;
-mod connections;
-mod cuts;
+mod faults;
 mod rechunking;
 mod requests;
 mod responses;
-mod retries;
 mod secrets;
 mod transcripts;
-mod upstream_faults;
 
 use std::time::Duration;
 
@@ -27,9 +23,6 @@ use loquat_provider::{AnswerStream, ChatProvider as _, ChatRequest, ProviderErro
 use loquat_provider_http::Limits;
 use loquat_provider_openai::{OpenAiOptions, OpenAiProvider};
 use loquat_testkit::{ScriptedUpstream, UpstreamScript};
-
-/// Longer than anything on loopback takes; a test that waits this long has failed.
-const SOON: Duration = Duration::from_secs(5);
 
 /// An upstream that plays the scripts one after the other, and a provider that asks it.
 async fn playing(

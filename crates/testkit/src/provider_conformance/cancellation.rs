@@ -110,3 +110,12 @@ pub async fn leaving_before_another_try_ends_all_asking(dialect: &dyn Dialect) -
     assert!(!asked_again, "somebody goes on asking");
     Ok(())
 }
+
+/// Accepted, and never asked for an event.
+pub async fn leaving_without_reading_frees_the_endpoint(dialect: &dyn Dialect) -> Verdict {
+    let script = beginning(dialect, &["a"])?.stall();
+    let stage = always(dialect, Patience::default(), script).await;
+    drop(stage.provider.start(request()).await.unwrap());
+    assert_freed(&stage.upstream, Instant::now()).await;
+    Ok(())
+}

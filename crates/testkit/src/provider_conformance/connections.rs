@@ -84,3 +84,25 @@ pub async fn a_reader_that_stops_reading_stops_the_endpoint(dialect: &dyn Dialec
     assert!(stage.upstream.wait_for_answers(1, SOON).await);
     Ok(())
 }
+
+/// The end of the body comes a little after the end of the answer.
+pub async fn an_end_that_comes_a_little_late_is_waited_for(dialect: &dyn Dialect) -> Verdict {
+    let late = answer(dialect, &["a"])?.delay(Duration::from_millis(10));
+    let stage = always(dialect, Patience::default(), late).await;
+    for _ in 0..3 {
+        whole(stage.hear().await);
+    }
+    assert_eq!(stage.upstream.connections(), 1);
+    Ok(())
+}
+
+/// Fifty answers, each with a connection of its own.
+pub async fn answers_at_once_do_not_wait_for_one_another(dialect: &dyn Dialect) -> Verdict {
+    let mut steps = answer(dialect, &["a"])?.steps().to_vec();
+    steps.insert(1, crate::UpstreamStep::Delay(SHORT));
+    let stage = always(dialect, Patience::default(), UpstreamScript::new(steps)).await;
+    let heard = futures::future::join_all((0..50).map(|_| stage.hear())).await;
+    assert!(heard.into_iter().all(|heard| is_finished(&whole(heard))));
+    assert_eq!(stage.upstream.connections(), 50);
+    Ok(())
+}

@@ -7,8 +7,8 @@ use loquat_provider::{ProviderError, ProviderEvent};
 use super::{
     Dialect, Patience, Say, UpstreamFault, Verdict,
     hear::{
-        SOON, always, answer, beginning, endpoint, hear, is_finished, playing, request, said,
-        script, status, whole,
+        SOON, always, answer, beginning, endpoint, hear, is_finished, playing, playing_for,
+        request, said, script, status, whole,
     },
 };
 use crate::{ScriptedUpstream, UpstreamScript};
@@ -157,5 +157,54 @@ pub async fn a_kept_connection_that_was_closed_meanwhile_is_replaced(
         }
         assert!(stage.upstream.connections() > 100, "the endpoint closed nothing");
     }
+    Ok(())
+}
+
+/// Not 200, and no error either.
+pub async fn a_status_that_no_wire_has_breaks_the_protocol(dialect: &dyn Dialect) -> Verdict {
+    for code in [201, 204, 206, 300, 304] {
+        let stage = playing(dialect, [status(dialect, code), answer(dialect, &["a"])?]).await;
+        let (_, error) = stage.hear().await;
+        assert!(matches!(error, Some(ProviderError::Protocol(_))), "{code}: {error:?}");
+        assert_eq!(stage.asked(), 1, "{code}");
+    }
+    Ok(())
+}
+
+/// The time for the first piece is for all tries together, and nobody waits for nothing.
+pub async fn a_try_that_would_come_too_late_is_not_made(dialect: &dyn Dialect) -> Verdict {
+    let wish = status(dialect, 429).header("retry-after", "2");
+    let patience = Patience { first_token: Duration::from_secs(1), ..Patience::default() };
+    let stage = playing_for(dialect, patience, [wish, answer(dialect, &["a"])?]).await;
+    let started = Instant::now();
+    let (_, error) = stage.hear().await;
+    assert!(matches!(error, Some(ProviderError::RateLimited { .. })), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert_eq!(stage.asked(), 1);
+    Ok(())
+}
+
+/// Who does not want to try again does not.
+pub async fn without_retries_the_first_fault_counts(dialect: &dyn Dialect) -> Verdict {
+    let patience = Patience { retries: 0, ..Patience::default() };
+    let scripts = [status(dialect, 500), answer(dialect, &["a"])?];
+    let stage = playing_for(dialect, patience, scripts).await;
+    let (_, error) = stage.hear().await;
+    assert!(matches!(error, Some(ProviderError::Unavailable(_))), "{error:?}");
+    assert_eq!(stage.asked(), 1);
+    Ok(())
+}
+
+/// Two further tries, however far each came.
+pub async fn tries_before_and_after_acceptance_are_counted_together(
+    dialect: &dyn Dialect,
+) -> Verdict {
+    let broken = script(dialect, &[Say::Begin(None)])?.cut_fin();
+    let fault = status(dialect, 500);
+    let stage = playing(dialect, [fault, broken.clone(), broken, answer(dialect, &["a"])?]).await;
+    let (events, error) = stage.hear().await;
+    assert_eq!(events, []);
+    assert!(matches!(error, Some(ProviderError::Disconnected(_))), "{error:?}");
+    assert_eq!(stage.asked(), 3);
     Ok(())
 }

@@ -116,3 +116,48 @@ pub async fn the_time_that_the_reader_takes_is_not_the_provider_s(
     assert_eq!(said(&whole(listen(answer).await)), "b");
     Ok(())
 }
+
+/// Never a moment in which the socket is empty: 64 MiB, far more than is read in the time.
+pub async fn a_flood_of_nothing_does_not_buy_time_either(dialect: &dyn Dialect) -> Verdict {
+    let flood = UpstreamScript::sse().body(": flood\n".repeat(8 << 20));
+    let stage = always(dialect, first_token(), flood).await;
+    let (events, error) = stage.hear().await;
+    assert_eq!(events, []);
+    assert!(matches!(error, Some(ProviderError::FirstTokenTimeout)), "{error:?}");
+    Ok(())
+}
+
+/// Comments and empty deltas, once the answer has begun.
+pub async fn whatever_arrives_in_the_middle_is_a_sign_of_life(dialect: &dyn Dialect) -> Verdict {
+    let says = [
+        Say::Begin(None),
+        Say::text("a"),
+        Say::Nothing,
+        Say::text("b"),
+        Say::Finish(FinishReason::Stop, None),
+    ];
+    let [begin, a, nothing, b, finish] =
+        <[Vec<u8>; 5]>::try_from(written(dialect, &says)?).expect("five steps");
+    let mut script = UpstreamScript::sse().body(begin).body(a);
+    for _ in 0..10 {
+        script = script.delay(SHORT / 4).body(": still here\n\n").delay(SHORT / 4);
+        script = script.body(nothing.clone());
+    }
+    let stage = always(dialect, idle(), script.body(b).body(finish)).await;
+    assert_eq!(said(&whole(stage.hear().await)), "ab");
+    Ok(())
+}
+
+/// The time for the first piece is over with the first piece.
+pub async fn the_time_for_the_first_piece_does_not_cut_what_follows(
+    dialect: &dyn Dialect,
+) -> Verdict {
+    let says =
+        [Say::Begin(None), Say::text("a"), Say::text("b"), Say::Finish(FinishReason::Stop, None)];
+    let mut written = written(dialect, &says)?.into_iter();
+    let slow = written.by_ref().take(2).fold(UpstreamScript::sse(), UpstreamScript::body);
+    let slow = written.fold(slow.delay(SHORT * 2), UpstreamScript::body);
+    let stage = always(dialect, first_token(), slow).await;
+    assert_eq!(said(&whole(stage.hear().await)), "ab");
+    Ok(())
+}
