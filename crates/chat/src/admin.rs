@@ -126,7 +126,7 @@ impl ChatService {
         scope: &Scope,
         whose: Revoked,
         until: Option<Timestamp>,
-    ) -> Result<(), ChatError> {
+    ) -> Result<Revocation, ChatError> {
         let (inner, scope) = self.both(scope);
         self.inner
             .detached(async move {
@@ -141,10 +141,10 @@ impl ChatService {
                     revoked_at: audit.at,
                     revoked_by: scope.user.clone(),
                 };
-                let revoked = inner.ports.access.revoke(&scope, revocation, audit).await;
+                let revoked = inner.ports.access.revoke(&scope, revocation.clone(), audit).await;
                 revoked.map_err(ChatError::Store)?;
                 access::look(&inner).await;
-                Ok(())
+                Ok(revocation)
             })
             .await
     }

@@ -10,7 +10,9 @@ use std::{
 };
 
 use loquat_context::TokenCounter;
-use loquat_domain::{Item, ItemContent, ItemId, ItemStatus, ResponseId, Scope, check_text};
+use loquat_domain::{
+    Item, ItemContent, ItemId, ItemStatus, ResponseId, Scope, Timestamp, check_text,
+};
 use loquat_limits::{ConfiguredLimits, Limiter};
 use loquat_store::{
     AccessStore, ContextStore, ConversationStore, Ledger, LimitStore, TurnStore, Upkeep,
@@ -158,6 +160,11 @@ impl ChatService {
     /// The models that this scope may name, by name.
     pub fn models_for(&self, scope: &Scope) -> impl Iterator<Item = &Arc<Model>> {
         self.models().iter().filter(|model| model.is_for(&scope.tenant))
+    }
+
+    /// What time it is for the service.
+    pub fn now(&self) -> Timestamp {
+        self.inner.ports.clock.now()
     }
 
     /// Succeeds when new turns can be accepted: the store answers and the process is not being
