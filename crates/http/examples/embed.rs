@@ -29,16 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let turns = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let folder = std::env::temp_dir().join(format!("loquat-embed-{}", std::process::id()));
     let store = Arc::new(SqliteStore::open(&SqliteOptions::new(folder.join("chat.db")))?);
-    let ports = Ports {
-        conversations: store.clone(),
-        turns: store.clone(),
-        upkeep: store.clone(),
-        context: store,
-        summariser: None,
-        models: models()?,
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(SystemIds),
-    };
+    let ports = Ports::on(&store, models()?, turns.handle());
     let chat = ChatService::new(ports, Limits::default(), turns.handle().clone());
     let (verifier, token) = identity()?;
     let state = HttpState::new(chat.clone(), Arc::new(verifier));
@@ -67,6 +58,8 @@ fn models() -> Result<ModelCatalog, Box<dyn Error>> {
         provider: Arc::new(EchoProvider::default()),
         context_window: 8_192,
         max_output_tokens: 1_024,
+        price: loquat_domain::Price::default(),
+        tenants: None,
         counter: Arc::new(Estimate),
         policy: Policy::balanced(),
         created_at: SystemClock.now(),

@@ -1,6 +1,9 @@
 //! Who is asking.
 
-use std::future::{Ready, ready};
+use std::{
+    future::{Ready, ready},
+    marker::PhantomData,
+};
 
 use actix_web::{
     Error, FromRequest, HttpMessage as _, HttpRequest,
@@ -10,7 +13,7 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
-use loquat_auth::Principal;
+use loquat_auth::{Permission, Principal};
 use loquat_domain::Scope;
 
 use crate::{HttpState, error::ApiError};
@@ -20,7 +23,7 @@ use crate::{HttpState, error::ApiError};
 ///
 /// # Errors
 ///
-/// The same 401 for every reason; 503 when it could not be decided.
+/// The same 401 for every reason, also that the access is revoked; 503 when it could not be decided.
 pub(crate) async fn authenticate<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -37,7 +40,9 @@ pub(crate) async fn authenticate<B: MessageBody>(
 async fn principal(request: &ServiceRequest) -> Result<Principal, ApiError> {
     let state = request.app_data::<Data<HttpState>>().ok_or_else(ApiError::internal)?;
     let token = bearer(request.headers()).ok_or_else(ApiError::no_token)?;
-    Ok(state.verifier.verify(token).await?)
+    let principal = state.verifier.verify(token).await?;
+    state.chat.check_access(&principal.scope, principal.token_id.as_ref()).await?;
+    Ok(principal)
 }
 
 /// The one token of a request. Exactly one header of exactly one form: what is accepted here
@@ -61,11 +66,67 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let extensions = request.extensions();
-        let scope = extensions.get::<Principal>().map(|principal| Self(principal.scope.clone()));
-        // A route that is mounted without the check has no caller, and so answers nothing.
-        ready(scope.ok_or_else(ApiError::internal))
+        ready(authenticated(request).map(|Principal { scope, .. }| Self(scope)))
     }
+}
+
+/// The same with all that its token says.
+pub(crate) struct Authenticated(pub(crate) Principal);
+
+impl FromRequest for Authenticated {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(authenticated(request).map(Self))
+    }
+}
+
+/// The scope of a caller whose token grants a permission. A handler names it before what it reads
+/// of the request: who may not, does not learn what would be right.
+pub(crate) struct Granted<P> {
+    pub(crate) scope: Scope,
+    by: PhantomData<P>,
+}
+
+/// Names a permission, as a type.
+pub(crate) trait Grant: 'static {
+    const PERMISSION: Permission;
+}
+
+macro_rules! grants {
+    ($($name:ident)+) => {$(
+        #[doc = concat!("Names [`Permission::", stringify!($name), "`].")]
+        pub(crate) enum $name {}
+
+        impl Grant for $name {
+            const PERMISSION: Permission = Permission::$name;
+        }
+    )+};
+}
+
+grants! { LimitsWrite AccessWrite AuditRead ProvidersRead }
+
+impl<P: Grant> FromRequest for Granted<P> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let granted =
+            authenticated(request).and_then(|Principal { scope, permissions, .. }| {
+                if permissions.allow(P::PERMISSION) {
+                    Ok(Self { scope, by: PhantomData })
+                } else {
+                    Err(ApiError::insufficient_scope(P::PERMISSION))
+                }
+            });
+        ready(granted)
+    }
+}
+
+/// A route that is mounted without the check has no caller, and so answers nothing.
+fn authenticated(request: &HttpRequest) -> Result<Principal, ApiError> {
+    request.extensions().get::<Principal>().cloned().ok_or_else(ApiError::internal)
 }
 
 #[cfg(test)]

@@ -14,15 +14,19 @@ use actix_web::{
         header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
-use loquat_auth::AuthError;
+use loquat_auth::{AuthError, Permission};
 use loquat_chat::{ChatError, Missing, SummaryError};
 use loquat_context::ContextError;
-use loquat_domain::{Failure, FailureCode, IncompleteReason, ResponseId};
+use loquat_domain::{Failure, FailureCode, IncompleteReason, Meter, ResponseId, Whom};
+use loquat_limits::Standing;
 use loquat_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::header::{IDEMPOTENCY_KEY_NAME, RESPONSE_ID};
+use crate::{
+    header::{IDEMPOTENCY_KEY_NAME, RESPONSE_ID},
+    rate_limits::{RateLimits, whole_secs},
+};
 pub use code::ErrorCode;
 
 /// When to try again where another turn is in the way, or the store is: both take moments.
@@ -47,6 +51,10 @@ pub(crate) struct ApiError {
     allow: Option<&'static str>,
     /// The response that the caller can follow instead of asking again.
     response: Option<ResponseId>,
+    /// The limit that is reached.
+    limit: Option<Box<Standing>>,
+    /// What the token would have to grant.
+    needs: Option<Permission>,
 }
 
 /// The error object, as OpenAI writes it: all four keys, always.
@@ -86,6 +94,8 @@ impl ApiError {
             retry_after: None,
             allow: None,
             response: None,
+            limit: None,
+            needs: None,
         }
     }
 
@@ -133,6 +143,8 @@ impl ApiError {
                 let message = "there is no such model; GET /v1/models lists them";
                 return Self::new(ErrorCode::ModelNotFound, message).at("model");
             }
+            Missing::Limit => (ErrorCode::LimitNotFound, "no such limit was set"),
+            Missing::Revocation => (ErrorCode::RevocationNotFound, "no such access is revoked"),
         };
         Self::new(code, message)
     }
@@ -149,6 +161,12 @@ impl ApiError {
     pub(crate) fn no_token() -> Self {
         let message = "a valid token is needed: Authorization: Bearer <token>";
         Self::new(ErrorCode::InvalidToken, message)
+    }
+
+    /// A token that is believed and does not grant what the request needs.
+    pub(crate) fn insufficient_scope(permission: Permission) -> Self {
+        let message = format!("the token needs the scope {permission}");
+        Self { needs: Some(permission), ..Self::new(ErrorCode::InsufficientScope, message) }
     }
 
     pub(crate) fn invalid_cursor() -> Self {
@@ -208,7 +226,7 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         if let Some(wait) = self.retry_after {
-            response.insert_header((RETRY_AFTER, wait.as_secs().max(1).to_string()));
+            response.insert_header((RETRY_AFTER, whole_secs(wait).to_string()));
         }
         if let Some(allow) = self.allow {
             response.insert_header((ALLOW, HeaderValue::from_static(allow)));
@@ -219,12 +237,21 @@ impl ResponseError for ApiError {
         if self.code == ErrorCode::InvalidToken {
             response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
+        if let Some(permission) = self.needs {
+            // RFC 6750 §3.1.
+            let challenge = format!(r#"Bearer error="insufficient_scope", scope="{permission}""#);
+            response.insert_header((WWW_AUTHENTICATE, challenge));
+        }
         if matches!(self.code, ErrorCode::RequestTimeout | ErrorCode::BodyTooLarge) {
             // The rest of the body is still to come and nobody will read it.
             response.insert_header((CONNECTION, HeaderValue::from_static("close")));
             response.force_close();
         }
-        response.json(ErrorBody { error: self.object() })
+        let mut response = response.json(ErrorBody { error: self.object() });
+        if let Some(standing) = &self.limit {
+            RateLimits::tightest(std::slice::from_ref(standing)).tell(response.headers_mut());
+        }
+        response
     }
 }
 
@@ -252,6 +279,12 @@ impl From<ChatError> for ApiError {
                 Self::new(ErrorCode::BackgroundQueueFull, message).retry_after(AFTER_THE_RUSH)
             }
             ChatError::Context(error) => error.into(),
+            ChatError::LimitReached { standing, retry_after } => {
+                limit_reached(standing).retry_after(retry_after)
+            }
+            // As if the token were none: whoever lost the access learns nothing by it.
+            ChatError::AccessRevoked => Self::no_token(),
+            ChatError::AccessUnknown => authentication_unavailable(),
             ChatError::ShuttingDown => {
                 let message = "the server is being stopped and takes no new turns";
                 Self::new(ErrorCode::ServerShuttingDown, message).retry_after(AFTER_RESTART)
@@ -283,6 +316,29 @@ fn being_answered(response: Option<ResponseId>) -> ApiError {
     };
     let error = ApiError::new(ErrorCode::IdempotencyInProgress, message);
     ApiError { response, ..error.at(IDEMPOTENCY_KEY_NAME).retry_after(SOON) }
+}
+
+/// The answer to a request for which there is no room within a limit.
+fn limit_reached(standing: Standing) -> ApiError {
+    let Standing { key, most, .. } = &standing;
+    let whose = match key.whom {
+        Whom::Tenant => "of all users together",
+        Whom::EachUser | Whom::User(_) => "of yours",
+    };
+    let model = key.model.as_ref().map_or_else(String::new, |model| format!(" of model {model}"));
+    let (code, what) = match key.meter {
+        Meter::RequestsPerMinute => (ErrorCode::RateLimitExceeded, "requests a minute"),
+        Meter::Streams => (ErrorCode::RateLimitExceeded, "answers at once"),
+        Meter::TokensPerDay => (ErrorCode::RateLimitExceeded, "tokens a day"),
+        Meter::MicrosPerMonth => (ErrorCode::InsufficientQuota, "millionths of money a month"),
+    };
+    let message = format!("the limit {whose}, {most} {what}{model}, leaves no room for this");
+    ApiError { limit: Some(Box::new(standing)), ..ApiError::new(code, message) }
+}
+
+fn authentication_unavailable() -> ApiError {
+    let message = "tokens cannot be checked at this moment; try again";
+    ApiError::new(ErrorCode::AuthenticationUnavailable, message).retry_after(SOON)
 }
 
 /// The answer to a caller whose turn was stopped by another request.
@@ -350,8 +406,7 @@ impl From<AuthError> for ApiError {
             AuthError::Unavailable(_) => {
                 let error: &dyn std::error::Error = &error;
                 tracing::error!(error, "tokens cannot be checked");
-                let message = "tokens cannot be checked at this moment; try again";
-                Self::new(ErrorCode::AuthenticationUnavailable, message).retry_after(SOON)
+                authentication_unavailable()
             }
         }
     }

@@ -8,6 +8,9 @@ pub(crate) const CONVERSATION_ID: HeaderName = HeaderName::from_static("x-conver
 /// Names the answer, so that it can be stopped or followed before it has said so itself.
 pub(crate) const RESPONSE_ID: HeaderName = HeaderName::from_static("x-response-id");
 
+/// The `after` of the next page, where the body has no place for it.
+pub(crate) const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
+
 /// A caller's own name for a request, so that sending it again does not do it again.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 

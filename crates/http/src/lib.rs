@@ -25,8 +25,12 @@
 //! no other; whatever else it names is looked up within that scope. Nothing that a person or a
 //! model said, and no token, is ever logged.
 
+mod accept;
 mod body;
+mod calendar;
 mod caller;
+mod csv;
+mod cursor;
 mod encode;
 mod error;
 mod header;
@@ -34,7 +38,9 @@ mod observe;
 mod once;
 mod openapi;
 mod path;
+mod providers;
 mod query;
+mod rate_limits;
 mod request;
 mod routes;
 mod rules;
@@ -46,6 +52,7 @@ mod wire;
 
 pub use error::ErrorCode;
 pub use openapi::openapi_json;
+pub use providers::{ProviderFailure, ProviderHealth};
 pub use routes::configure;
 pub use server::{SocketOptions, listen, require};
 pub use state::HttpState;

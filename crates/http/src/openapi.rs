@@ -11,8 +11,8 @@ use utoipa::{
 use crate::{
     error::{ErrorBody, ErrorObject},
     routes::{
-        branches, chat_stream, completions, context, conversations, docs, health, items, models,
-        responses,
+        access, branches, chat_stream, completions, context, conversations, docs, health, items,
+        limits, models, providers, responses, usage,
     },
 };
 
@@ -42,8 +42,11 @@ pub fn openapi_json() -> String {
         items::list, items::create, items::retrieve, items::delete,
         branches::list, branches::activate,
         completions::create,
-        models::list, models::retrieve,
+        models::list, models::retrieve, context::choose,
         chat_stream::create,
+        usage::list, limits::standings,
+        limits::list, limits::set, limits::remove,
+        access::list, access::revoke, access::restore, access::audit, providers::list,
         health::alive, health::ready, docs::openapi, docs::to_page,
     ),
     components(schemas(ErrorBody, ErrorObject)),
@@ -54,6 +57,8 @@ pub fn openapi_json() -> String {
         (name = "conversations", description = "The notebook"),
         (name = "chat", description = "For clients that know nothing else"),
         (name = "models", description = "What can be named as `model`"),
+        (name = "usage", description = "What was used, and what is left"),
+        (name = "administration", description = "With scopes that not every token has"),
         (name = "operations", description = "Without a token"),
     ),
 )]
@@ -130,6 +135,10 @@ errors! {
         ServerError = 500 "A fault of the server",
         Unavailable = 503 "The store or the check of tokens cannot be reached; try again",
     }
+    /// What not every token grants.
+    NotGranted {
+        Forbidden = 403 "The token does not grant the scope that this needs; the message names it",
+    }
     /// Whatever names something.
     NoSuchThing {
         NotFound = 404 "The caller has no such thing; the answer is the same whether it exists",
@@ -145,7 +154,7 @@ errors! {
     BadPage {
         BadRequest = 400 "A parameter is wrong; `param` names it",
     }
-    /// `/chat/stream`.
+    /// Whatever comes in several formats.
     NotOffered {
         NotAcceptable = 406 "None of the accepted formats is offered",
     }
@@ -172,7 +181,8 @@ errors! {
     }
     /// Whatever asks a model.
     ProviderFailed {
-        RateLimited = 429 "The provider asks to slow down, or too many answers wait in the background",
+        RateLimited = 429 "A limit is reached, the money is spent, the provider asks to slow down, \
+            or too many answers wait in the background",
         BadGateway = 502 "The provider failed",
         GatewayTimeout = 504 "The provider was too slow",
     }

@@ -1,6 +1,7 @@
-//! Ids in paths.
+//! Ids in paths and queries.
 
 use std::{
+    fmt,
     future::{Ready, ready},
     str::FromStr,
 };
@@ -8,6 +9,7 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use loquat_chat::Missing;
 use loquat_domain::{ConversationId, ItemId, ParseIdError, ResponseId};
+use uuid::Uuid;
 
 use crate::error::ApiError;
 
@@ -62,5 +64,28 @@ impl<T: PathId> FromRequest for InPath<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let id = request.match_info().get(T::SEGMENT).and_then(|text| text.parse().ok());
         ready(id.map(Self).ok_or_else(|| ApiError::not_found(T::MISSING)))
+    }
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AuditId(pub(crate) Uuid);
+
+const AUDIT: &str = "audit_";
+
+impl fmt::Display for AuditId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{AUDIT}{}", self.0.simple())
+    }
+}
+
+impl FromStr for AuditId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        // What is written in another way is no id of ours.
+        let hex = text.strip_prefix(AUDIT).filter(|hex| hex.len() == 32);
+        let id = hex.and_then(|hex| Uuid::try_parse(hex).ok()).map(Self);
+        id.filter(|id| id.to_string() == text).ok_or(ParseIdError { prefix: "audit" })
     }
 }

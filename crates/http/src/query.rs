@@ -30,11 +30,16 @@ impl Parameters {
     ///
     /// A 400 when it comes twice: of two readers one takes the first and one the last.
     pub(crate) fn get(&self, name: &'static str) -> Result<Option<&str>, ApiError> {
-        let mut values = self.0.iter().filter(|(it, _)| it == name).map(|(_, value)| value);
+        let mut values = self.all(name);
         match (values.next(), values.next()) {
-            (value, None) => Ok(value.map(String::as_str)),
+            (value, None) => Ok(value),
             (_, Some(_)) => Err(ApiError::invalid(name, format!("{name} comes twice"))),
         }
+    }
+
+    /// All values of a parameter that may come more than once.
+    pub(crate) fn all(&self, name: &'static str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(it, _)| it == name).map(|(_, value)| value.as_str())
     }
 
     /// True or false; false when it is absent.
@@ -56,11 +61,13 @@ impl Parameters {
                 Some("asc") => Order::Ascending,
                 Some(_) => return Err(ApiError::invalid("order", "order is asc or desc")),
             },
-            limit: match self.get("limit")? {
-                None => PageLimit::DEFAULT,
-                Some(text) => limit(text)?,
-            },
+            limit: self.limit()?,
         })
+    }
+
+    /// How many entries a page may have.
+    pub(crate) fn limit(&self) -> Result<PageLimit, ApiError> {
+        self.get("limit")?.map_or(Ok(PageLimit::DEFAULT), limit)
     }
 
     /// How an answer is asked for.

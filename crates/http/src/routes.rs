@@ -1,6 +1,7 @@
 //! What is mounted where. One file a group of paths; a handler parses, calls one use case and
 //! renders.
 
+pub(crate) mod access;
 pub(crate) mod branches;
 pub(crate) mod chat_stream;
 pub(crate) mod completions;
@@ -9,8 +10,11 @@ pub(crate) mod conversations;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod items;
+pub(crate) mod limits;
 pub(crate) mod models;
+pub(crate) mod providers;
 pub(crate) mod responses;
+pub(crate) mod usage;
 
 use std::sync::Arc;
 
@@ -103,9 +107,31 @@ fn v1(config: &mut ServiceConfig) {
                 .route(web::post().to(branches::activate)),
         )
         .service(resource("/chat/completions", "POST").route(web::post().to(completions::create)))
+        .service(resource("/route", "POST").route(web::post().to(context::choose)))
+        .service(resource("/usage", "GET").route(web::get().to(usage::list)))
+        .service(resource("/limits", "GET").route(web::get().to(limits::standings)))
+        .configure(admin)
         .service(resource("/models", "GET").route(web::get().to(models::list)))
         // A model's name may have slashes.
         .service(resource("/models/{model:.+}", "GET").route(web::get().to(models::retrieve)));
+}
+
+fn admin(config: &mut ServiceConfig) {
+    config
+        .service(
+            resource("/admin/limits", "GET, PUT, DELETE")
+                .route(web::get().to(limits::list))
+                .route(web::put().to(limits::set))
+                .route(web::delete().to(limits::remove)),
+        )
+        .service(
+            resource("/admin/revocations", "GET, POST, DELETE")
+                .route(web::get().to(access::list))
+                .route(web::post().to(access::revoke))
+                .route(web::delete().to(access::restore)),
+        )
+        .service(resource("/admin/audit", "GET").route(web::get().to(access::audit)))
+        .service(resource("/admin/providers", "GET").route(web::get().to(providers::list)));
 }
 
 /// A path that names its methods to whoever tries another one.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use loquat_domain::{Ended, Event, EventKind, IncompleteReason, Response, Status, StreamKind};
+use loquat_domain::{
+    CancelReason, Ended, Event, EventKind, IncompleteReason, Response, Status, StreamKind,
+};
 use serde::Serialize;
 
 use super::{Encode, SSE_DONE, SSE_HEARTBEAT, Step, json, sse_frame};
@@ -50,6 +52,7 @@ impl ChatEncoder {
         };
         let incomplete_reason = match ended.response.status {
             Status::Incomplete(reason) => Some(reason.as_str()),
+            Status::Cancelled(reason @ CancelReason::AccessRevoked) => Some(reason.as_str()),
             _ => None,
         };
         let last = LastLine {

@@ -78,7 +78,7 @@ impl Encode for CompletionsEncoder {
                     StreamKind::Refusal => {
                         self.delta(Delta { refusal: text, ..Delta::default() }, out);
                     }
-                    StreamKind::Reasoning => {
+                    StreamKind::Reasoning | StreamKind::Summary => {
                         self.delta(Delta { reasoning_content: text, ..Delta::default() }, out);
                     }
                     StreamKind::Arguments => {

@@ -77,12 +77,16 @@ impl ResponsesEncoder {
             sequence_number: sequence,
             item_id: self.item_id(at.id, item_kind(at.kind)),
             output_index: at.output,
-            content_index: (at.kind != StreamKind::Arguments).then_some(at.part),
+            content_index: at.content_index(),
+            summary_index: at.summary_index(),
             delta: match what {
                 What::Delta(delta) => Some(delta),
                 What::Done { .. } => None,
             },
-            text: what.done_if(matches!(at.kind, StreamKind::Text | StreamKind::Reasoning)),
+            text: what.done_if(matches!(
+                at.kind,
+                StreamKind::Text | StreamKind::Reasoning | StreamKind::Summary
+            )),
             refusal: what.done_if(at.kind == StreamKind::Refusal),
             arguments: what.done_if(at.kind == StreamKind::Arguments),
             name: match what {
@@ -94,16 +98,19 @@ impl ResponsesEncoder {
         sse_frame(Some(body.kind), &body, out);
     }
 
-    fn part(&mut self, sequence: u64, name: &'static str, at: At, text: &str, out: &mut Vec<u8>) {
+    fn part(&mut self, sequence: u64, names: PartNames, at: At, text: &str, out: &mut Vec<u8>) {
+        let name = if at.kind == StreamKind::Summary { names.summary } else { names.content };
         let body = PartEvent {
             kind: name,
             sequence_number: sequence,
             item_id: self.item_id(at.id, item_kind(at.kind)),
             output_index: at.output,
-            content_index: at.part,
+            content_index: at.content_index(),
+            summary_index: at.summary_index(),
             part: match at.kind {
                 StreamKind::Refusal => PartBody::refusal(text),
                 StreamKind::Reasoning => PartBody::reasoning_text(text),
+                StreamKind::Summary => PartBody::SummaryText { text: text.to_owned() },
                 StreamKind::Text | StreamKind::Arguments => PartBody::output_text(text),
             },
         };
@@ -142,11 +149,11 @@ impl Encode for ResponsesEncoder {
             }
             EventKind::PartAdded { output, id, part, kind } => {
                 let at = At { output: *output, id: *id, part: *part, kind: *kind };
-                self.part(sequence, "response.content_part.added", at, "", out);
+                self.part(sequence, PART_ADDED, at, "", out);
             }
             EventKind::PartDone { output, id, part, kind, text } => {
                 let at = At { output: *output, id: *id, part: *part, kind: *kind };
-                self.part(sequence, "response.content_part.done", at, text, out);
+                self.part(sequence, PART_DONE, at, text, out);
             }
             EventKind::Delta { output, id, part, kind, text } => {
                 let at = At { output: *output, id: *id, part: *part, kind: *kind };
@@ -180,7 +187,7 @@ fn terminal(sequence: u64, ended: &Ended, stored: bool, out: &mut Vec<u8>) {
         Status::Completed => "response.completed",
         Status::Failed(_) => "response.failed",
         // Neither specification has an event for a stopped response. Its status says `cancelled`.
-        Status::Incomplete(_) | Status::Cancelled | Status::Queued | Status::InProgress => {
+        Status::Incomplete(_) | Status::Cancelled(_) | Status::Queued | Status::InProgress => {
             "response.incomplete"
         }
     };
@@ -223,6 +230,36 @@ struct At {
     kind: StreamKind,
 }
 
+impl At {
+    /// Where it is in its item's content, if it is there.
+    fn content_index(self) -> Option<u32> {
+        let is_content = !matches!(self.kind, StreamKind::Arguments | StreamKind::Summary);
+        is_content.then_some(self.part)
+    }
+
+    /// Where it is in its item's summary, if it is there.
+    fn summary_index(self) -> Option<u32> {
+        (self.kind == StreamKind::Summary).then_some(self.part)
+    }
+}
+
+/// The names of an event about a part, by the list of its item that it belongs to.
+#[derive(Clone, Copy)]
+struct PartNames {
+    content: &'static str,
+    summary: &'static str,
+}
+
+const PART_ADDED: PartNames = PartNames {
+    content: "response.content_part.added",
+    summary: "response.reasoning_summary_part.added",
+};
+
+const PART_DONE: PartNames = PartNames {
+    content: "response.content_part.done",
+    summary: "response.reasoning_summary_part.done",
+};
+
 /// What is said of a text.
 enum What<'a> {
     Delta(&'a str),
@@ -256,6 +293,10 @@ impl Names {
                 delta: "response.function_call_arguments.delta",
                 done: "response.function_call_arguments.done",
             },
+            (StreamKind::Summary, _) => Self {
+                delta: "response.reasoning_summary_text.delta",
+                done: "response.reasoning_summary_text.done",
+            },
             (StreamKind::Reasoning, ReasoningEvents::OpenResponses) => {
                 Self { delta: "response.reasoning.delta", done: "response.reasoning.done" }
             }
@@ -270,7 +311,7 @@ impl Names {
 const fn item_kind(kind: StreamKind) -> ItemKind {
     match kind {
         StreamKind::Text | StreamKind::Refusal => ItemKind::Message,
-        StreamKind::Reasoning => ItemKind::Reasoning,
+        StreamKind::Reasoning | StreamKind::Summary => ItemKind::Reasoning,
         StreamKind::Arguments => ItemKind::FunctionCall,
     }
 }
@@ -299,7 +340,10 @@ struct PartEvent<'a> {
     sequence_number: u64,
     item_id: &'a str,
     output_index: u32,
-    content_index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary_index: Option<u32>,
     part: PartBody,
 }
 
@@ -312,6 +356,8 @@ struct TextEvent<'a> {
     output_index: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary_index: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delta: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -57,6 +57,8 @@ codes! {
     400 ProviderRejected = "provider_rejected";
     /// There is no token, or it is not believed.
     401 InvalidToken = "invalid_token";
+    /// The token does not grant what is needed.
+    403 InsufficientScope = "insufficient_scope";
     /// The caller has no such conversation.
     404 ConversationNotFound = "conversation_not_found";
     /// The caller's conversation has no such item.
@@ -69,6 +71,10 @@ codes! {
     404 BranchNotFound = "branch_not_found";
     /// No such model is configured.
     404 ModelNotFound = "model_not_found";
+    /// No such limit was set.
+    404 LimitNotFound = "limit_not_found";
+    /// No such access is revoked.
+    404 RevocationNotFound = "revocation_not_found";
     /// No such path.
     404 RouteNotFound = "route_not_found";
     /// The path is there, the method is not.
@@ -95,8 +101,10 @@ codes! {
     422 IdempotencyKeyReused = "idempotency_key_reused";
     /// As many turns wait in the background as may.
     429 BackgroundQueueFull = "background_queue_full";
-    /// The provider asks to slow down.
+    /// A limit is reached, or the provider asks to slow down.
     429 RateLimitExceeded = "rate_limit_exceeded";
+    /// The money for this month is spent.
+    429 InsufficientQuota = "insufficient_quota";
     /// A fault of this server.
     500 ServerError = "server_error";
     /// The provider cannot be reached, or says that it is broken.
@@ -136,10 +144,12 @@ codes! {
 impl ErrorCode {
     /// The error's `type` on the wire: OpenAI's word for the class that the status is in.
     pub const fn kind(self) -> &'static str {
-        match self.status() {
-            401 => "authentication_error",
-            429 => "rate_limit_error",
-            400..=499 => "invalid_request_error",
+        match (self, self.status()) {
+            // OpenAI's clients look for this one in either place.
+            (Self::InsufficientQuota, _) => Self::InsufficientQuota.as_str(),
+            (_, 401) => "authentication_error",
+            (_, 429) => "rate_limit_error",
+            (_, 400..=499) => "invalid_request_error",
             _ => "server_error",
         }
     }

@@ -51,6 +51,7 @@ impl TryFrom<ChatBody> for TurnRequest {
             store: true,
             background: false,
             once: None,
+            token: None,
         })
     }
 }

@@ -134,6 +134,7 @@ impl TryFrom<CreateCompletionBody> for TurnRequest {
             store: false,
             background: false,
             once: None,
+            token: None,
         })
     }
 }

@@ -193,6 +193,7 @@ impl CreateResponseBody {
             store: body.store.unwrap_or(true),
             background: body.background.unwrap_or(false),
             once: None,
+            token: None,
         })
     }
 }

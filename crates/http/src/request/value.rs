@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use loquat_domain::{Metadata, RawJson, ReasoningEffort};
+use loquat_domain::{Metadata, RawJson, ReasoningEffort, Timestamp};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -15,6 +15,9 @@ const MAX_NAME: usize = 64;
 /// The most characters of a `call_id`. OpenAI's have at most 64, but other providers make longer
 /// ones, and a client must be able to send back what it was given.
 const MAX_CALL_ID: usize = 256;
+
+/// The last second that ISO 8601 writes with four digits of a year: 9999-12-31 23:59:59 UTC.
+const LAST_SECOND: i64 = 253_402_300_799;
 
 /// Tells a field that is null from one that is absent.
 pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
@@ -49,6 +52,15 @@ pub(crate) fn at_least(
             Err(ApiError::invalid(param, format!("{param} is at least {least}")))
         }
         _ => Ok(value),
+    }
+}
+
+/// A moment in seconds since the epoch.
+pub(crate) fn timestamp(param: &'static str, secs: i64) -> Result<Timestamp, ApiError> {
+    if (0..=LAST_SECOND).contains(&secs) {
+        Ok(Timestamp::from_micros(secs * 1_000_000))
+    } else {
+        Err(ApiError::invalid(param, format!("{param} is a time in seconds since the epoch")))
     }
 }
 

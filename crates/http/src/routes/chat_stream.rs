@@ -1,23 +1,20 @@
 //! `/chat/stream`: the smallest thing that works.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::{self, Accept, HeaderValue},
-    web::Data,
-};
+use actix_web::{HttpRequest, HttpResponse, http::header::HeaderValue, web::Data};
 use loquat_chat::TurnRequest;
 
 use crate::{
-    HttpState,
-    caller::Caller,
+    HttpState, accept,
+    caller::Authenticated,
     encode::ChatFormat,
-    error::{ApiError, ErrorCode},
+    error::ApiError,
     header::{CONVERSATION_ID, RESPONSE_ID},
     once::OnceBody,
     openapi::{
         BadBody, ChatLine, IdempotencyKeyHeader, NoSuchThing, NotOffered, ProviderFailed, Refused,
         Turning,
     },
+    rate_limits::RateLimits,
     request::chat_stream::ChatBody,
     stream,
 };
@@ -45,17 +42,19 @@ use crate::{
 )]
 pub(crate) async fn create(
     state: Data<HttpState>,
-    Caller(scope): Caller,
+    Authenticated(caller): Authenticated,
     request: HttpRequest,
     OnceBody { body, once }: OnceBody<ChatBody>,
 ) -> Result<HttpResponse, ApiError> {
     let format = format(&request)?;
-    let asked = TurnRequest { once, ..body.try_into()? };
-    let started = state.chat.start_turn(&scope, asked).await;
+    let asked = TurnRequest { once, token: caller.token_id, ..body.try_into()? };
+    let started = state.chat.start_turn(&caller.scope, asked).await;
     let turn = started.map_err(|error| ApiError::from(error).renaming("input", "message"))?;
     let conversation = turn.response.conversation.map(|id| id.to_string());
     let response_id = turn.response.id.to_string();
+    let limits = RateLimits::tightest(&turn.standings);
     let mut response = stream::chat(turn, format);
+    limits.tell(response.headers_mut());
     for (name, id) in [(CONVERSATION_ID, conversation), (RESPONSE_ID, Some(response_id))] {
         if let Some(value) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
             response.headers_mut().insert(name, value);
@@ -66,30 +65,19 @@ pub(crate) async fn create(
 
 /// The format that the caller likes best of those that there are.
 fn format(request: &HttpRequest) -> Result<ChatFormat, ApiError> {
-    if !request.headers().contains_key(header::ACCEPT) {
-        return Ok(ChatFormat::Text);
-    }
-    let accepted = <Accept as header::Header>::parse(request).map_err(|_| not_acceptable())?;
-    accepted
-        .ranked()
-        .iter()
-        .find_map(|kind| match kind.essence_str() {
-            "*/*" | "text/*" | "text/plain" => Some(ChatFormat::Text),
-            "application/x-ndjson" => Some(ChatFormat::Ndjson),
-            "text/event-stream" => Some(ChatFormat::Sse),
-            _ => None,
-        })
-        .ok_or_else(not_acceptable)
-}
-
-fn not_acceptable() -> ApiError {
-    let message = "the formats are text/plain, application/x-ndjson and text/event-stream";
-    ApiError::new(ErrorCode::NotAcceptable, message)
+    let known = |kind: &str| match kind {
+        "*/*" | "text/*" | "text/plain" => Some(ChatFormat::Text),
+        "application/x-ndjson" => Some(ChatFormat::Ndjson),
+        "text/event-stream" => Some(ChatFormat::Sse),
+        _ => None,
+    };
+    let offer = "the formats are text/plain, application/x-ndjson and text/event-stream";
+    accept::format(request, ChatFormat::Text, known, offer)
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
+    use actix_web::{http::header, test::TestRequest};
 
     use super::*;
 

@@ -7,10 +7,11 @@ use loquat_chat::TurnRequest;
 use super::ended;
 use crate::{
     HttpState,
-    caller::Caller,
+    caller::Authenticated,
     error::ApiError,
     once::OnceBody,
     openapi::{BadBody, IdempotencyKeyHeader, NoSuchThing, ProviderFailed, Refused, Stopping},
+    rate_limits::RateLimits,
     request::create_completion::{Answer, CreateCompletionBody},
     stream,
     wire::completion::CompletionBody,
@@ -30,18 +31,21 @@ use crate::{
 )]
 pub(crate) async fn create(
     state: Data<HttpState>,
-    Caller(scope): Caller,
+    Authenticated(caller): Authenticated,
     OnceBody { body, once }: OnceBody<CreateCompletionBody>,
 ) -> Result<HttpResponse, ApiError> {
     let answer = body.answer();
-    let asked = TurnRequest { once, ..body.try_into()? };
-    let started = state.chat.start_turn(&scope, asked).await;
+    let asked = TurnRequest { once, token: caller.token_id, ..body.try_into()? };
+    let started = state.chat.start_turn(&caller.scope, asked).await;
     let turn = started.map_err(|error| ApiError::from(error).renaming("input", "messages"))?;
-    match answer {
-        Answer::Stream { include_usage } => Ok(stream::completions(turn, include_usage)),
+    let limits = RateLimits::tightest(&turn.standings);
+    let mut response = match answer {
+        Answer::Stream { include_usage } => stream::completions(turn, include_usage),
         Answer::Whole => {
             let ended = ended(turn).await?;
-            Ok(HttpResponse::Ok().json(CompletionBody::try_from(ended.as_ref())?))
+            HttpResponse::Ok().json(CompletionBody::try_from(ended.as_ref())?)
         }
-    }
+    };
+    limits.tell(response.headers_mut());
+    Ok(response)
 }

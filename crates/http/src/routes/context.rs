@@ -1,4 +1,5 @@
-//! What a model sees of a history: of an answer, of one that is not asked for yet, and in few words.
+//! What a model sees of a history, and which model: of an answer, of one that is not asked for yet,
+//! and in few words.
 
 use actix_web::{HttpResponse, web::Data};
 use loquat_domain::ResponseId;
@@ -17,6 +18,7 @@ use crate::{
     wire::{
         compaction::CompactionBody,
         context::{InputTokensBody, ResponseContextBody},
+        route::RouteBody,
     },
 };
 
@@ -60,6 +62,27 @@ pub(crate) async fn input_tokens(
 ) -> Result<HttpResponse, ApiError> {
     let receipt = state.chat.preview(&scope, body.try_into()?).await?;
     Ok(HttpResponse::Ok().json(InputTokensBody::from(receipt)))
+}
+
+/// Says which model would be asked, and why.
+///
+/// The body is that of `POST /v1/responses`. Nothing is stored and no model is asked.
+#[utoipa::path(
+    post, path = "/v1/route", tag = "models",
+    operation_id = "chooseModel",
+    request_body = CreateResponseBody,
+    responses(
+        (status = 200, description = "The choice", body = RouteBody),
+        Refused, NoSuchThing, BadBody,
+    ),
+)]
+pub(crate) async fn choose(
+    state: Data<HttpState>,
+    Caller(scope): Caller,
+    JsonBody(body): JsonBody<CreateResponseBody>,
+) -> Result<HttpResponse, ApiError> {
+    let chosen = state.chat.choose(&scope, body.try_into()?).await?;
+    Ok(HttpResponse::Ok().json(RouteBody::from(chosen)))
 }
 
 /// Has a model put a conversation into few words.

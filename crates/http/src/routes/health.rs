@@ -1,6 +1,7 @@
 //! Whether the process lives and whether it can work.
 
 use actix_web::{HttpResponse, web::Data};
+use loquat_auth::AuthError;
 
 use crate::{HttpState, error::ApiError, openapi::NotReady};
 
@@ -25,5 +26,9 @@ pub(crate) async fn alive() -> HttpResponse {
 )]
 pub(crate) async fn ready(state: Data<HttpState>) -> Result<HttpResponse, ApiError> {
     state.chat.ready().await?;
+    // Nobody's turn can be accepted before anybody's token can be checked.
+    if !state.verifier.is_ready() {
+        return Err(AuthError::Unavailable("no issuer's keys have come yet".into()).into());
+    }
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n"))
 }

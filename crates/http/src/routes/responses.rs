@@ -1,13 +1,13 @@
 //! `/v1/responses`: the turn.
 
 use actix_web::{HttpRequest, HttpResponse, http::header::HeaderMap, web::Data};
-use loquat_chat::TurnRequest;
+use loquat_chat::{Turn, TurnRequest};
 use loquat_domain::{ResponseId, Status};
 
 use super::ended;
 use crate::{
     HttpState,
-    caller::Caller,
+    caller::{Authenticated, Caller},
     encode::ReasoningEvents,
     error::ApiError,
     once::OnceBody,
@@ -16,6 +16,7 @@ use crate::{
     },
     path::InPath,
     query::{Parameters, Telling},
+    rate_limits::RateLimits,
     request::create_response::CreateResponseBody,
     stream,
     wire::{conversation::DeletedBody, response::ResponseBody},
@@ -40,17 +41,26 @@ use crate::{
 )]
 pub(crate) async fn create(
     state: Data<HttpState>,
-    Caller(scope): Caller,
+    Authenticated(caller): Authenticated,
     request: HttpRequest,
     OnceBody { body, once }: OnceBody<CreateResponseBody>,
 ) -> Result<HttpResponse, ApiError> {
     let streams = body.streams();
-    let asked = TurnRequest { once, ..body.try_into()? };
+    let asked = TurnRequest { once, token: caller.token_id, ..body.try_into()? };
     let store = asked.store;
-    let turn = state.chat.start_turn(&scope, asked).await?;
-    if streams {
-        return Ok(stream::responses(turn, reasoning_events(request.headers()), None));
-    }
+    let turn = state.chat.start_turn(&caller.scope, asked).await?;
+    let limits = RateLimits::tightest(&turn.standings);
+    let mut response = if streams {
+        stream::responses(turn, reasoning_events(request.headers()), None)
+    } else {
+        whole(turn, store).await?
+    };
+    limits.tell(response.headers_mut());
+    Ok(response)
+}
+
+/// The answer when it is there, or at once the response of one that is asked for again.
+async fn whole(turn: Turn, store: bool) -> Result<HttpResponse, ApiError> {
     if turn.response.background {
         return Ok(HttpResponse::Ok().json(ResponseBody::new(&turn.response, &[])));
     }

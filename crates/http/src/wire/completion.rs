@@ -1,7 +1,8 @@
 //! Chat completions that come whole, and what streamed ones share with them.
 
 use loquat_domain::{
-    Ended, IncompleteReason, Item, ItemContent, Message, Part, Response, Status, Usage,
+    CancelReason, Ended, IncompleteReason, Item, ItemContent, Message, Part, Response, Status,
+    Usage,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -148,6 +149,9 @@ fn message<'a>(output: impl Iterator<Item = &'a Item>) -> CompletionMessage {
             }
             ItemContent::Reasoning(reasoning) => {
                 add(&mut message.reasoning_content, &reasoning.text);
+                for summary in &reasoning.summary {
+                    add(&mut message.reasoning_content, summary);
+                }
             }
             ItemContent::FunctionCall(call) => message.tool_calls.push(ToolCallBody {
                 id: call.call_id.clone(),
@@ -193,7 +197,8 @@ fn outcome(ended: &Ended) -> Result<&'static str, ApiError> {
         Status::Incomplete(IncompleteReason::ContentFilter) => Ok("content_filter"),
         Status::Incomplete(reason) => Err(cut_off(*reason).unwrap_or_else(ApiError::internal)),
         Status::Failed(failure) => Err(failure.into()),
-        Status::Cancelled => Err(stopped()),
+        Status::Cancelled(CancelReason::ByOwner) => Err(stopped()),
+        Status::Cancelled(CancelReason::AccessRevoked) => Err(ApiError::no_token()),
         Status::Queued | Status::InProgress => Err(ApiError::internal()),
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{receipt::ReceiptBody, settings::raw};
+use super::{receipt::ReceiptBody, route::RoutingBody, settings::raw};
 
 /// What the model has seen of a history.
 #[derive(Debug, Serialize, ToSchema)]
@@ -18,13 +18,21 @@ pub(crate) struct ResponseContextBody<'a> {
     /// As it was stored: that of an answer of an older version of the server has the form of then.
     #[schema(value_type = ReceiptBody)]
     receipt: &'a RawValue,
+    /// Which models were chosen and asked; null when there was nothing to choose and the first has
+    /// answered.
+    #[schema(value_type = Option<RoutingBody>, required)]
+    routing: Option<&'a RawValue>,
 }
 
 impl<'a> ResponseContextBody<'a> {
     /// `None` when what is stored is no JSON.
     pub(crate) fn of(stored: &'a StoredResponse) -> Option<Self> {
-        let response_id = stored.response.id.to_string();
-        Some(Self { object: "response.context", response_id, receipt: raw(&stored.receipt)? })
+        Some(Self {
+            object: "response.context",
+            response_id: stored.response.id.to_string(),
+            receipt: raw(&stored.receipt)?,
+            routing: stored.route.as_ref().and_then(raw),
+        })
     }
 }
 

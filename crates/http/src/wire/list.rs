@@ -23,6 +23,13 @@ pub(crate) struct ListBody<T> {
     last_id: Option<String>,
 }
 
+impl<T> ListBody<T> {
+    /// A list that always comes whole, so that nothing in it is asked for by an id.
+    pub(crate) fn whole(data: Vec<T>) -> Self {
+        Self { object: "list", data, has_more: false, first_id: None, last_id: None }
+    }
+}
+
 impl<T: Entry> ListBody<T> {
     pub(crate) fn new(data: Vec<T>, has_more: bool) -> Self {
         Self {
@@ -35,7 +42,7 @@ impl<T: Entry> ListBody<T> {
     }
 
     /// A page of what a use case found.
-    pub(crate) fn page<D>(page: &Page<D>, body: impl Fn(&D) -> T) -> Self {
+    pub(crate) fn page<'a, D>(page: &'a Page<D>, body: impl Fn(&'a D) -> T) -> Self {
         Self::new(page.entries.iter().map(body).collect(), page.has_more)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use loquat_domain::{Item, Response, Status};
+use loquat_domain::{CancelReason, Item, Response, Status};
 use loquat_store::StoredResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -121,6 +121,9 @@ impl<'a> ResponseBody<'a> {
             background: response.background,
             incomplete_details: match response.status {
                 Status::Incomplete(reason) => Some(IncompleteDetails { reason: reason.as_str() }),
+                Status::Cancelled(reason @ CancelReason::AccessRevoked) => {
+                    Some(IncompleteDetails { reason: reason.as_str() })
+                }
                 _ => None,
             },
             error: match &response.status {

@@ -99,6 +99,8 @@ fn model(id: &str, provider: Arc<dyn ChatProvider>) -> Model {
         provider,
         context_window: 4_096,
         max_output_tokens: 512,
+        price: loquat_domain::Price::default(),
+        tenants: None,
         counter: Arc::new(Estimate),
         policy: Policy::balanced(),
         created_at: Timestamp::from_micros(1_700_000_000_000_000),
@@ -154,17 +156,13 @@ impl Stage {
             model("scripted", Arc::new(scripted.clone())),
             model("with/slash", Arc::new(EchoProvider::default())),
         ];
+        let runtime = tokio::runtime::Handle::current();
         let ports = Ports {
-            conversations: store.clone(),
-            turns: store.clone(),
-            upkeep: store.clone(),
-            context: store,
             summariser,
-            models: ModelCatalog::new(models, "echo").unwrap(),
             clock: Arc::new(StandingClock(FakeClock::default())),
             ids: Arc::new(CountingIds(FakeIds::new())),
+            ..Ports::on(&store, ModelCatalog::new(models, "echo").unwrap(), &runtime)
         };
-        let runtime = tokio::runtime::Handle::current();
         let chat = ChatService::new(ports, limits, runtime);
         let state = HttpState::new(chat.clone(), Arc::new(Believer(verdict)));
         Self { store: memory, chat, model: scripted, state }
