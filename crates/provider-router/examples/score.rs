@@ -141,7 +141,9 @@ fn draw(outcomes: &[Outcome]) {
             .collect();
         println!("{:>4} % |{cells}", step * 10);
     }
-    let thresholds: String = outcomes.iter().map(|it| format!("{:^5}", it.threshold)).collect();
+    let thresholds: Vec<String> =
+        outcomes.iter().map(|it| format!("{:^5}", it.threshold)).collect();
+    let thresholds = thresholds.concat();
     println!("       +{}", "-".repeat(5 * outcomes.len()));
     println!("        {thresholds}  threshold");
     println!(

@@ -61,7 +61,7 @@ fn time<T>(what: &str, mut call: impl FnMut() -> T) {
 
 /// A model whose rules all have to be looked at, each for another reason.
 fn model(rules: u32) -> Result<RoutedModel, Failure> {
-    let rules = (0..rules).map(|number| rule(number)).collect::<Result<Vec<_>, Failure>>()?;
+    let rules = (0..rules).map(rule).collect::<Result<Vec<_>, Failure>>()?;
     Ok(RoutedModel::new(vec![pair("usual")], rules, RouteOptions::default())?)
 }
 

@@ -136,9 +136,9 @@ fn of_text(reading: &Reading) -> Vec<Signal> {
     let length = match reading.letters {
         _ if is_routine => 0,
         _ if is_short => -8,
-        ..=90 => 4,
-        ..=200 => 14,
-        ..=400 => 18,
+        0..=90 => 4,
+        91..=200 => 14,
+        201..=400 => 18,
         _ => 20,
     };
     let tasks =

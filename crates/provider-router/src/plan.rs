@@ -77,7 +77,7 @@ fn able(
     let mut able: Vec<Arc<Target>> = Vec::with_capacity(route.len());
     let mut too_long = false;
     for target in route.iter().flat_map(|replicas| in_order(replicas, spread)) {
-        if !is_allowed(target, facts) || able.iter().any(|other| other.model == target.model) {
+        if !target.is_for(facts.tenant()) || able.iter().any(|other| other.model == target.model) {
             continue;
         }
         if let Some(lack) = facts.lacks(target.capabilities) {
@@ -108,10 +108,6 @@ fn in_order(replicas: &Replicas, spread: u128) -> Vec<&Arc<Target>> {
         targets.sort_by(|a, b| score(b).total_cmp(&score(a)));
     }
     targets.into_iter().map(|(target, _)| target).collect()
-}
-
-fn is_allowed(target: &Target, facts: &Facts<'_>) -> bool {
-    target.tenants.as_ref().is_none_or(|tenants| facts.is_of_one_of(tenants))
 }
 
 /// Whether prompt and answer have room in the model's window.

@@ -11,6 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use loquat_domain::TenantId;
 use loquat_provider::{AnswerStream, ChatProvider, ChatRequest, Choice, ProviderError};
 
 use crate::{
@@ -128,6 +129,12 @@ impl RoutedModel {
             }
         }
         targets
+    }
+
+    /// Whether anybody on any route may be asked on behalf of this tenant, or of nobody: to everybody
+    /// else the model does not exist.
+    pub fn is_for(&self, tenant: Option<&TenantId>) -> bool {
+        self.targets().iter().any(|target| target.is_for(tenant))
     }
 
     fn plan(&self, request: &ChatRequest) -> Result<Plan, ProviderError> {

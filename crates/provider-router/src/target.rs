@@ -27,6 +27,14 @@ pub struct Target {
     pub capabilities: Capabilities,
 }
 
+impl Target {
+    /// Whether it may be asked on behalf of this tenant, or of nobody.
+    pub(crate) fn is_for(&self, tenant: Option<&TenantId>) -> bool {
+        let tenants = self.tenants.as_ref();
+        tenants.is_none_or(|tenants| tenant.is_some_and(|tenant| tenants.contains(tenant)))
+    }
+}
+
 /// What a model can do beside answering in text. A request that asks for what a model cannot do is
 /// never sent to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -235,6 +235,16 @@ async fn a_model_of_another_tenant_is_never_asked_also_when_all_others_fail() {
 }
 
 #[test]
+fn a_model_is_for_a_tenant_when_anybody_on_any_route_is() {
+    let private = Target { tenants: Some(vec![tenant_id("acme")]), ..model("private", &willing()) };
+    let only = RoutedModel::only(Arc::new(private.clone()));
+    assert!(only.is_for(Some(&tenant_id("acme"))));
+    assert!(!only.is_for(Some(&tenant_id("other"))));
+    assert!(!only.is_for(None));
+    assert!(routed([private, model("public", &willing())]).is_for(None));
+}
+
+#[test]
 fn a_dry_run_says_what_a_call_would_do_and_asks_nobody() {
     let provider = willing();
     let routed = routed([model("first", &provider), model("second", &provider)]);
