@@ -33,7 +33,7 @@ use loquat_context::Policy;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-pub(crate) use auth::{AuthSection, KeySection, SECRET_VARIABLE};
+pub(crate) use auth::{AuthSection, IdentitySection, KeySection, SECRET_VARIABLE};
 pub(crate) use context::ContextSection;
 pub(crate) use database::{DatabaseSection, Target};
 pub(crate) use environment::Environment;
@@ -191,12 +191,12 @@ impl Config {
                 "there is no model of that name: configure [models.NAME], or name another",
             );
         }
-        if self.auth.keys.is_empty() && !self.server.listen.ip().is_loopback() {
+        if self.auth.is_development() && !self.server.listen.ip().is_loopback() {
             faults.add(
                 "server.listen",
                 "would serve other machines, but tokens are signed with the generated development \
-                 secret: put a secret of your own into LOQUAT_AUTH_SECRET, configure [[auth.keys]], \
-                 or listen on 127.0.0.1",
+                 secret: put a secret of your own into LOQUAT_AUTH_SECRET, configure [[auth.keys]] or \
+                 [auth.providers.NAME], or listen on 127.0.0.1",
             );
         }
         if !self.models.contains_key(&self.default_model) {
@@ -278,22 +278,40 @@ fn read<T: Default + serde::de::DeserializeOwned>(
 }
 
 fn read_auth(mut table: Table, faults: &mut Faults) -> AuthSection {
+    let keys = read_keys("auth", &mut table, faults);
+    let providers = reader::tables(&mut table, "auth.providers", faults);
+    let mut auth: AuthSection = reader::section("auth", table, None, faults).unwrap_or_default();
+    auth.keys = keys;
+    for (name, mut table) in providers {
+        let path = format!("auth.providers.{name}");
+        let keys = read_keys(&path, &mut table, faults);
+        let mut provider: IdentitySection =
+            reader::section(&path, table, None, faults).unwrap_or_default();
+        provider.keys = keys;
+        auth.providers.insert(name, provider);
+    }
+    auth
+}
+
+/// The keys in the table at this path.
+fn read_keys(path: &str, table: &mut Table, faults: &mut Faults) -> Vec<KeySection> {
+    let path = format!("{path}.keys");
     let keys = match table.remove("keys") {
         None => Vec::new(),
         Some(Value::Array(keys)) => keys,
         Some(_) => {
-            faults.add("auth.keys", "must be a list of tables, each written as [[auth.keys]]");
+            faults.add(&path, format!("must be a list of tables, each written as [[{path}]]"));
             Vec::new()
         }
     };
-    let mut auth: AuthSection = reader::section("auth", table, None, faults).unwrap_or_default();
+    let mut read = Vec::new();
     for (at, key) in keys.into_iter().enumerate() {
-        let path = format!("auth.keys[{at}]");
-        let Value::Table(key) = key else {
-            faults.add(&path, "must be a table, written as [[auth.keys]]");
-            continue;
-        };
-        auth.keys.push(reader::section(&path, key, None, faults).unwrap_or_default());
+        let at = format!("{path}[{at}]");
+        if let Value::Table(key) = key {
+            read.push(reader::section(&at, key, None, faults).unwrap_or_default());
+        } else {
+            faults.add(&at, format!("must be a table, written as [[{path}]]"));
+        }
     }
-    auth
+    read
 }

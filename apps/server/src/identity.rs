@@ -1,29 +1,59 @@
 //! Whose tokens are believed, and what makes tokens.
 
 mod development;
+mod provider;
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use loquat_auth::{
-    Algorithm, JwtVerifier, SecretError, SigningSecret, TokenMinter, TokenRules, VerificationKey,
+    Algorithm, Issuers, JwtVerifier, SecretError, SigningSecret, TokenMinter, TokenRules,
+    TokenVerifier, VerificationKey,
 };
 use secrecy::ExposeSecret as _;
+use tokio::runtime::Handle;
 
+use self::provider::Provider;
 use crate::config::{AuthSection, Environment, Faults, KeySection};
 
 /// What the configuration says about identity, checked.
 pub(crate) enum Identity {
-    /// Keys that the operator has chosen.
+    /// Keys and providers that the operator has chosen.
     Configured(Box<Tokens>),
     /// None: a secret is generated, for this machine only.
     Development(TokenRules),
 }
 
-/// What checks tokens, and what makes them where that is possible.
+/// Whose tokens are believed, and what makes tokens where that is possible.
 pub(crate) struct Tokens {
-    pub(crate) verifier: JwtVerifier,
-    /// None when only public keys are configured.
+    pub(crate) believed: Believed,
+    /// None when only public keys and providers are configured.
     pub(crate) minter: Option<TokenMinter>,
+}
+
+/// Whose tokens are believed.
+pub(crate) struct Believed {
+    /// Those of the configured keys.
+    own: Option<JwtVerifier>,
+    /// Those of identity providers.
+    providers: Vec<Provider>,
+}
+
+impl Believed {
+    /// Begins to believe them. Keys that are published are fetched from now on, on this runtime.
+    pub(crate) fn start(self, runtime: &Handle) -> Result<Arc<dyn TokenVerifier>, Faults> {
+        let providers = self.providers.into_iter().map(|provider| provider.start(runtime));
+        let providers: Vec<_> = providers.collect::<Result<_, _>>()?;
+        match self.own {
+            Some(own) if providers.is_empty() => Ok(Arc::new(own)),
+            own => {
+                let issuers = Issuers::new(own.into_iter().chain(providers));
+                let fault = |error: loquat_auth::RulesError| {
+                    Faults::of("auth.providers", error.to_string())
+                };
+                Ok(Arc::new(issuers.map_err(fault)?))
+            }
+        }
+    }
 }
 
 /// A secret that signs, and what it signs with.
@@ -34,32 +64,34 @@ struct Signer {
 }
 
 impl Identity {
-    /// Reads the keys and checks them. Generates nothing.
+    /// Reads the keys and checks them. Generates nothing, and asks nobody.
     pub(crate) fn check(
         auth: &AuthSection,
         environment: &Environment,
         faults: &mut Faults,
     ) -> Option<Self> {
+        check_issuers(auth, faults);
         let rules = rules(auth, faults);
-        let mut keys = Vec::new();
-        let mut signer = None;
-        for (at, key) in auth.keys.iter().enumerate() {
-            let (key, signs) = read_key(&format!("auth.keys[{at}]"), key, environment, faults)
-                .map_or((None, None), |(key, signs)| (Some(key), signs));
-            keys.extend(key);
-            signer = signer.or(signs);
-        }
+        let keys = read_keys("auth", &auth.keys, environment, faults);
+        let providers = auth.providers.iter();
+        let providers: Vec<_> = providers
+            .map(|(name, section)| Provider::check(name, section, auth, environment, faults))
+            .collect();
+        let providers: Vec<Provider> = providers.into_iter().collect::<Option<_>>()?;
         let rules = rules?;
-        if auth.keys.is_empty() {
+        if auth.is_development() {
             return Some(Self::Development(rules));
         }
-        if keys.len() < auth.keys.len() {
-            return None;
-        }
+        let (keys, signer) = keys?;
         let minter = signer.map(|signer| signer.minter(rules.clone())).transpose();
         let minter = faults.take("auth.keys", minter)?;
-        let verifier = faults.take("auth.keys", JwtVerifier::new(keys, rules))?;
-        Some(Self::Configured(Box::new(Tokens { verifier, minter })))
+        let own = if keys.is_empty() {
+            None
+        } else {
+            Some(faults.take("auth.keys", JwtVerifier::new(keys, rules))?)
+        };
+        let believed = Believed { own, providers };
+        Some(Self::Configured(Box::new(Tokens { believed, minter })))
     }
 
     /// True when the secret is a generated one.
@@ -79,8 +111,8 @@ impl Identity {
         let key = VerificationKey::from_secret(Algorithm::Hs256, &secret).map_err(fault)?;
         let signer = Signer { algorithm: Algorithm::Hs256, kid: None, secret };
         let minter = Some(signer.minter(rules.clone()).map_err(fault)?);
-        let verifier = JwtVerifier::new([key], rules).map_err(fault)?;
-        Ok(Tokens { verifier, minter })
+        let own = Some(JwtVerifier::new([key], rules).map_err(fault)?);
+        Ok(Tokens { believed: Believed { own, providers: Vec::new() }, minter })
     }
 }
 
@@ -107,6 +139,38 @@ fn rules(auth: &AuthSection, faults: &mut Faults) -> Option<TokenRules> {
     let rules = rules.with_leeway(Duration::from_secs(auth.leeway_seconds));
     let lifetime = Duration::from_secs(auth.max_lifetime_seconds);
     faults.take("auth.max_lifetime_seconds", rules.with_max_lifetime(lifetime))
+}
+
+/// Every issuer is believed by one section only.
+fn check_issuers(auth: &AuthSection, faults: &mut Faults) {
+    let own: &[String] = if auth.keys.is_empty() { &[] } else { &auth.issuers };
+    let mut seen: Vec<&String> = own.iter().collect();
+    for (name, provider) in &auth.providers {
+        if seen.contains(&&provider.issuer) {
+            let text = "another provider, or `auth.issuers`, has the same issuer: whose keys its \
+                        tokens are checked with must be clear";
+            faults.add(&format!("auth.providers.{name}.issuer"), text);
+        }
+        seen.push(&provider.issuer);
+    }
+}
+
+/// The keys of a section, and what signs with the first secret among them; none when one is faulty.
+fn read_keys(
+    path: &str,
+    keys: &[KeySection],
+    environment: &Environment,
+    faults: &mut Faults,
+) -> Option<(Vec<VerificationKey>, Option<Signer>)> {
+    let mut read = Vec::new();
+    let mut signer = None;
+    for (at, key) in keys.iter().enumerate() {
+        let key = read_key(&format!("{path}.keys[{at}]"), key, environment, faults);
+        let (key, signs) = key.map_or((None, None), |(key, signs)| (Some(key), signs));
+        read.extend(key);
+        signer = signer.or(signs);
+    }
+    (read.len() == keys.len()).then_some((read, signer))
 }
 
 /// A key, and what signs with it when it is a secret.

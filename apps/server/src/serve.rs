@@ -65,7 +65,8 @@ pub(crate) fn run(config: &Config, parts: Parts) -> Result<(), Faults> {
     let limits = config.limits.limits(config.context.summary_tokens);
     let outside = ports(stores, parts.catalog, parts.summariser);
     let chat = ChatService::new(outside, limits, runtime.handle().clone());
-    let state = HttpState::new(chat.clone(), Arc::new(tokens.verifier));
+    let believed = tokens.believed.start(runtime.handle())?;
+    let state = HttpState::new(chat.clone(), believed);
     let served = System::new().block_on(serve(&config.server, socket, state, chat, &banner));
     runtime.shutdown_timeout(LAST_TASKS);
     served

@@ -3,7 +3,7 @@
 use std::{fmt::Display, time::Duration};
 
 use loquat_auth::{Permissions, TokenMinter, TokenRequest};
-use loquat_domain::{NameError, Scope, TenantId, UserId};
+use loquat_domain::{NameError, Scope, TenantId, TokenId, UserId};
 
 use crate::{cli::TokenArgs, config::Faults, identity::Tokens};
 
@@ -30,7 +30,7 @@ pub(crate) fn mint(tokens: &Tokens, args: &TokenArgs) -> Result<String, Faults> 
         permissions: Permissions::new(args.scopes.iter().map(String::as_str))
             .map_err(|error| fault("--scope", error))?,
         lifetime: args.ttl,
-        id: None,
+        id: Some(new_id()?),
     };
     minter.mint(&request).map_err(|error| fault("loquat token", error))
 }
@@ -45,9 +45,17 @@ pub(crate) fn for_development(minter: &TokenMinter, longest: Duration) -> Result
         scope: scope().map_err(|error| fault("the development token", error))?,
         permissions: Permissions::default(),
         lifetime: DEVELOPMENT_LIFETIME.min(longest),
-        id: None,
+        id: Some(new_id()?),
     };
     minter.mint(&request).map_err(|error| fault("the development token", error))
+}
+
+/// A name that no other token has, so that this one alone can be called back.
+fn new_id() -> Result<TokenId, Faults> {
+    let mut random = [0_u8; 16];
+    getrandom::fill(&mut random).map_err(|error| fault("a random number", error))?;
+    let digits = random.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    TokenId::new(&digits).map_err(|error| fault("a random number", error))
 }
 
 fn fault(key: &str, error: impl Display) -> Faults {

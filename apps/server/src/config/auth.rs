@@ -1,23 +1,29 @@
 //! `[auth]`: whose tokens are believed.
 
-use std::path::PathBuf;
+mod provider;
+
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Faults, check_variable};
+use super::{Faults, check_name, check_variable};
+
+pub(crate) use provider::IdentitySection;
 
 /// The variable that holds a secret for HS256 when no key is configured otherwise.
 pub(crate) const SECRET_VARIABLE: &str = "LOQUAT_AUTH_SECRET";
 
 /// `[auth]`: what a token must say to be believed.
 ///
-/// Without a key, a secret is generated in the data directory and only this machine is served.
+/// Without a key and a provider, a secret is generated in the data directory and only this machine is
+/// served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AuthSection {
-    /// Values of `iss` that are believed; `loquat token` uses the first. Default `["loquat"]`.
+    /// Values of `iss` that `keys` speak for; `loquat token` uses the first. Default `["loquat"]`.
     pub(crate) issuers: Vec<String>,
-    /// Values of `aud` that are believed; `loquat token` uses the first. Default `["loquat"]`.
+    /// Values of `aud` that are believed with them; `loquat token` uses the first. Default
+    /// `["loquat"]`.
     pub(crate) audiences: Vec<String>,
     /// The claim that names the tenant. Default `tenant`. The same as `user_claim` makes every user
     /// a tenant of their own.
@@ -31,6 +37,8 @@ pub(crate) struct AuthSection {
     pub(crate) max_lifetime_seconds: u64,
     /// `[[auth.keys]]`: the keys that tokens are checked with.
     pub(crate) keys: Vec<KeySection>,
+    /// `[auth.providers.NAME]`: identity providers, each with its own keys and rules.
+    pub(crate) providers: BTreeMap<String, IdentitySection>,
 }
 
 /// `[[auth.keys]]`: one key. Exactly one of `secret_env`, `secret_file` and `public_key_file` says
@@ -61,16 +69,24 @@ impl Default for AuthSection {
             leeway_seconds: 30,
             max_lifetime_seconds: 86_400,
             keys: Vec::new(),
+            providers: BTreeMap::new(),
         }
     }
 }
 
 impl AuthSection {
     pub(super) fn check(&self, faults: &mut Faults) {
-        for (at, key) in self.keys.iter().enumerate() {
-            let path = format!("auth.keys[{at}].secret_env");
-            check_variable(&path, key.secret_env.as_ref(), faults);
+        check_keys("auth", &self.keys, faults);
+        for (name, provider) in &self.providers {
+            let path = format!("auth.providers.{name}");
+            check_name(&path, name, faults);
+            provider.check(&path, faults);
         }
+    }
+
+    /// True when nobody is named whose tokens are believed, so that a secret is generated.
+    pub(crate) fn is_development(&self) -> bool {
+        self.keys.is_empty() && self.providers.is_empty()
     }
 }
 
@@ -82,5 +98,12 @@ impl KeySection {
             secret_env: Some(SECRET_VARIABLE.to_owned()),
             ..Self::default()
         }
+    }
+}
+
+fn check_keys(path: &str, keys: &[KeySection], faults: &mut Faults) {
+    for (at, key) in keys.iter().enumerate() {
+        let path = format!("{path}.keys[{at}].secret_env");
+        check_variable(&path, key.secret_env.as_ref(), faults);
     }
 }

@@ -28,6 +28,7 @@ fn section(heading: &str) -> Option<&'static str> {
         "## `[database]`" => "database",
         "## `[auth]`" => "auth",
         "### `[[auth.keys]]`" => "auth.keys",
+        "### `[auth.providers.NAME]`" => "auth.provider",
         "## `[limits]`" => "limits",
         "## `[context]`" => "context",
         "### A policy in parts" => "policy",
@@ -107,6 +108,7 @@ fn configurable() -> Vec<String> {
         .chain(keys::<DatabaseSection>("database"))
         .chain(keys::<AuthSection>("auth"))
         .chain(keys::<KeySection>("auth.keys"))
+        .chain(keys::<IdentitySection>("auth.provider"))
         .chain(keys::<LimitsSection>("limits"))
         .chain(keys::<ContextSection>("context"))
         .chain(keys::<PolicySection>("policy"))
@@ -154,6 +156,7 @@ fn every_default_is_documented_as_it_is() {
         defaults("server", ServerSection::default()),
         defaults("log", LogSection::default()),
         defaults("auth", AuthSection::default()),
+        defaults("auth.provider", IdentitySection::default()),
         defaults("limits", LimitsSection::default()),
         defaults("context", ContextSection::default()),
         defaults("openai", OpenAiSection::default()),
@@ -166,7 +169,15 @@ fn every_default_is_documented_as_it_is() {
             "server.http_workers" | "server.runtime_threads" => {
                 assert_eq!(default, "number of cores");
             }
-            "auth.keys" => assert_eq!(default, "none"),
+            "auth.provider.issuer" | "auth.provider.audiences" => {
+                assert_eq!(default, "must be given");
+            }
+            "auth.keys"
+            | "auth.providers"
+            | "auth.provider.keys"
+            | "auth.provider.permissions"
+            | "auth.provider.required_claims"
+            | "auth.provider.required_scopes" => assert_eq!(default, "none", "{key}"),
             _ => assert_eq!(*default, format!("`{value}`"), "{key}"),
         }
     }
@@ -201,4 +212,5 @@ fn what_the_example_comments_out_is_a_configuration_too() {
     let names: Vec<_> = config.providers.keys().map(String::as_str).collect();
     assert_eq!(names, ["azure", "echo", "ollama", "openai", "slow"]);
     assert_eq!(config.auth.keys[0].algorithm, "RS256");
+    assert_eq!(config.auth.providers["keycloak"].audiences, ["loquat"]);
 }

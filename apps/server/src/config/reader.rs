@@ -36,27 +36,28 @@ pub(crate) fn section<T: DeserializeOwned>(
     T::deserialize(Value::Table(sound)).ok()
 }
 
-/// The table at `key`; empty when there is none.
-pub(crate) fn table(parent: &mut Table, key: &str, faults: &mut Faults) -> Table {
+/// The table at `path`, whose last word is its key in `parent`; empty when there is none.
+pub(crate) fn table(parent: &mut Table, path: &str, faults: &mut Faults) -> Table {
+    let key = path.rsplit_once('.').map_or(path, |(_, key)| key);
     match parent.remove(key) {
         None => Table::new(),
         Some(Value::Table(table)) => table,
         Some(_) => {
-            faults.add(key, format!("must be a table, written as [{key}]"));
+            faults.add(path, format!("must be a table, written as [{path}]"));
             Table::new()
         }
     }
 }
 
-/// The tables within the table at `key`, by name.
-pub(crate) fn tables(parent: &mut Table, key: &str, faults: &mut Faults) -> Vec<(String, Table)> {
+/// The tables within the table at `path`, by name.
+pub(crate) fn tables(parent: &mut Table, path: &str, faults: &mut Faults) -> Vec<(String, Table)> {
     let mut named = Vec::new();
-    for (name, value) in table(parent, key, faults) {
+    for (name, value) in table(parent, path, faults) {
         if let Value::Table(table) = value {
             named.push((name, table));
         } else {
-            faults
-                .add(&format!("{key}.{name}"), format!("must be a table, written as [{key}.NAME]"));
+            let text = format!("must be a table, written as [{path}.NAME]");
+            faults.add(&format!("{path}.{name}"), text);
         }
     }
     named
