@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use diesel::{
+    RunQueryDsl as _, SqliteConnection,
     expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate},
     prelude::QueryResult,
     query_builder::{AstPass, QueryFragment, QueryId},
     sql_types::{BigInt, Nullable},
     sqlite::Sqlite,
 };
+use loquat_domain::Timestamp;
+
+use crate::{statement::Statement, threads::Outcome};
 
 /// SQL for the time of the statement, in microseconds.
 macro_rules! now {
@@ -17,6 +21,13 @@ macro_rules! now {
     };
 }
 pub(crate) use now;
+
+/// The time of the statement.
+pub(crate) fn read(conn: &mut SqliteConnection) -> Outcome<Timestamp> {
+    let now = Statement::<0, (BigInt,)>::new(concat!("SELECT ", now!()), []);
+    let (now,) = now.get_result(conn)?;
+    Ok(Timestamp::from_micros(now))
+}
 
 /// A duration that can be added to the time of day: no more than half of what a column holds.
 pub(crate) fn micros(duration: Duration) -> i64 {

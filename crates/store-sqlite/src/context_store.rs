@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::SqliteConnection;
-use loquat_domain::{ConversationId, ItemId, Scope, StoredItem, TenantId, UserId};
+use loquat_domain::{ConversationId, ItemId, Scope, StoredItem};
 use loquat_store::{Backlog, ContextJob, ContextStore, Segment, StoreError, Summary};
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     error::Failed,
     items,
     key::Key,
-    rows::ItemRow,
+    rows::{ItemRow, read_tenant, read_user},
     threads::Outcome,
 };
 
@@ -160,12 +160,9 @@ impl ContextStore for SqliteStore {
 
 fn claim(conn: &mut SqliteConnection, job: &DueJob, lease: i64) -> Outcome<ContextJob> {
     let ticket = context::claim(conn, &job.tenant, job.conversation, lease)?;
-    let corrupt = |column| StoreError::Corrupt { column };
-    let scope = Scope {
-        tenant: TenantId::new(&job.tenant).map_err(|_| corrupt("tenant"))?,
-        user: UserId::new(&job.user).map_err(|_| corrupt("user"))?,
-    };
-    let attempts = u32::try_from(job.attempts).map_err(|_| corrupt("attempts"))?;
+    let scope = Scope { tenant: read_tenant(&job.tenant)?, user: read_user("user", &job.user)? };
+    let attempts = u32::try_from(job.attempts);
+    let attempts = attempts.map_err(|_| StoreError::Corrupt { column: "attempts" })?;
     Ok(ContextJob { scope, conversation: job.conversation.into(), attempts, ticket })
 }
 

@@ -63,3 +63,15 @@ macro_rules! keys {
 }
 
 keys!(ConversationId, ItemId, ResponseId);
+
+impl From<Uuid> for Key {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl From<Key> for Uuid {
+    fn from(key: Key) -> Self {
+        key.0
+    }
+}

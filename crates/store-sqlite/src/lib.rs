@@ -3,6 +3,9 @@
 //! **Invariant**: no connection is held by a future, so that a caller may be dropped at any moment;
 //! a call that has returned `Ok` is on the disk; no type of diesel leaves the crate.
 
+mod access_store;
+mod allowances;
+mod audit;
 mod branches;
 mod clock;
 mod connection;
@@ -14,10 +17,14 @@ mod error;
 mod items;
 mod key;
 mod leaves;
+mod ledger;
+mod limit_store;
+mod limits;
 mod once;
 mod options;
 mod queue;
 mod responses;
+mod revocations;
 mod rows;
 mod schema;
 mod statement;

@@ -26,8 +26,9 @@ pub(crate) fn find(conn: &mut SqliteConnection, scope: &Scope, id: Key) -> Outco
         }
     }
     let receipt = RawJson::from_checked(row.receipt.as_str());
+    let route = row.route.as_deref().map(RawJson::from_checked);
     let hidden = row.hidden;
-    Ok(StoredResponse { response: Response::try_from(row)?, hidden, output, receipt })
+    Ok(StoredResponse { response: Response::try_from(row)?, hidden, output, receipt, route })
 }
 
 /// Asks whoever runs a turn to stop it; true when it is running.

@@ -65,6 +65,7 @@ diesel::table! {
         hidden -> Bool,
         stop_requested -> Bool,
         log_until -> Nullable<BigInt>,
+        route -> Nullable<Text>,
     }
 }
 

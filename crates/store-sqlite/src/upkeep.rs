@@ -2,12 +2,20 @@
 
 use async_trait::async_trait;
 use diesel::prelude::*;
-use loquat_domain::{Scope, TenantId, UserId};
+use loquat_domain::Scope;
 use loquat_store::{StaleTurn, StoreError, Upkeep};
 
 use crate::{
-    SqliteStore, clock::Clock, connection, key::Key, once, schema::responses,
-    statement::first_rows, threads::Outcome, turns,
+    SqliteStore, allowances,
+    clock::Clock,
+    connection,
+    key::Key,
+    once, revocations,
+    rows::{read_tenant, read_user},
+    schema::responses,
+    statement::first_rows,
+    threads::Outcome,
+    turns,
 };
 
 #[async_trait]
@@ -20,7 +28,13 @@ impl Upkeep for SqliteStore {
     async fn forget_expired(&self, limit: u32) -> Result<u32, StoreError> {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let forgotten = self.threads.write(move |conn| {
-            Ok(forget_logs(conn, most)?.saturating_add(forget_keys(conn, most)?))
+            let forgotten = [
+                forget_logs(conn, most)?,
+                forget_keys(conn, most)?,
+                allowances::forget(conn, most)?,
+                revocations::forget(conn, most)?,
+            ];
+            Ok(forgotten.into_iter().fold(0, usize::saturating_add))
         });
         Ok(u32::try_from(forgotten.await?).unwrap_or(u32::MAX))
     }
@@ -52,11 +66,7 @@ fn forget_logs(conn: &mut SqliteConnection, most: usize) -> Outcome<usize> {
 fn forget_keys(conn: &mut SqliteConnection, most: usize) -> Outcome<usize> {
     let expired = once::expired(conn, most)?;
     for (tenant, user, route, key) in &expired {
-        let scope = Scope {
-            tenant: TenantId::new(tenant.as_str())
-                .map_err(|_| StoreError::Corrupt { column: "tenant" })?,
-            user: UserId::new(user.as_str()).map_err(|_| StoreError::Corrupt { column: "user" })?,
-        };
+        let scope = Scope { tenant: read_tenant(tenant)?, user: read_user("user", user)? };
         once::forget(conn, &scope, route, key)?;
     }
     Ok(expired.len())

@@ -21,6 +21,7 @@ pub(crate) struct ResponseRow {
     background: bool,
     pub(crate) hidden: bool,
     pub(crate) receipt: String,
+    pub(crate) route: Option<String>,
     status: String,
     status_details: Option<String>,
     usage: Option<String>,
@@ -53,6 +54,7 @@ pub(crate) struct ResponseEnd {
     pub(crate) usage: Option<String>,
     pub(crate) last_sequence: i64,
     pub(crate) completed_at: Option<i64>,
+    pub(crate) route: Option<String>,
 }
 
 impl NewResponse {
@@ -81,13 +83,14 @@ impl NewResponse {
 }
 
 impl ResponseEnd {
-    pub(crate) fn new(response: &Response, last_sequence: u64) -> Self {
+    pub(crate) fn new(response: &Response, last_sequence: u64, route: Option<&RawJson>) -> Self {
         Self {
             status: response.status.as_str(),
             status_details: json::encode_status_details(&response.status),
             usage: response.usage.as_ref().map(json::encode_usage),
             last_sequence: sequence(last_sequence),
             completed_at: response.completed_at.map(Timestamp::as_micros),
+            route: route.map(|route| route.as_str().to_owned()),
         }
     }
 }

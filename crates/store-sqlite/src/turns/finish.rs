@@ -13,7 +13,8 @@ use crate::{
     items::{self, Branch, Tail},
     key::Key,
     leaves::Tree,
-    rows::{NewItem, ResponseEnd},
+    ledger,
+    rows::{ChargeRow, NewItem, ResponseEnd},
     schema::{self, response_events, responses},
     statement::Statement,
     threads::Outcome,
@@ -30,18 +31,20 @@ pub(crate) struct Finish {
     keep_log: Option<Duration>,
     only_if_stale: bool,
     context_state: Option<ContextUpdate>,
+    charges: Vec<ChargeRow>,
 }
 
 impl From<FinishTurn> for Finish {
     fn from(turn: FinishTurn) -> Self {
         Self {
             response: turn.response.id.into(),
-            end: ResponseEnd::new(&turn.response, turn.last_sequence),
+            end: ResponseEnd::new(&turn.response, turn.last_sequence, turn.route.as_ref()),
             output: turn.output.iter().map(NewItem::from).collect(),
             log: turn.log,
             keep_log: Some(turn.keep_log).filter(|keep| !keep.is_zero()),
             only_if_stale: turn.only_if_stale,
             context_state: turn.context_state,
+            charges: turn.charges.iter().map(ChargeRow::from).collect(),
         }
     }
 }
@@ -113,7 +116,7 @@ pub(crate) fn finish(conn: &mut SqliteConnection, scope: &Scope, turn: &Finish) 
     if let Some(update) = &turn.context_state {
         context::update_state(conn, tenant, before.conversation, update)?;
     }
-    Ok(())
+    ledger::insert(conn, scope, &turn.charges)
 }
 
 /// Drops all events of a turn.
@@ -164,10 +167,10 @@ fn set_end(
     output_from: i64,
 ) -> Outcome<()> {
     let Finish { response, end, keep_log, .. } = turn;
-    let update = Statement::<10>::new(
+    let update = Statement::<11>::new(
         concat!(
             "UPDATE responses SET lease_until = NULL, status = ?, status_details = ?, usage = ?,
-                last_sequence = ?, completed_at = ?, leaf = ?, output_from = ?,
+                last_sequence = ?, completed_at = ?, route = ?, leaf = ?, output_from = ?,
                 log_until = ",
             clock::now!(),
             " + ?
@@ -179,6 +182,7 @@ fn set_end(
             end.usage.as_deref().into(),
             end.last_sequence.into(),
             end.completed_at.into(),
+            end.route.as_deref().into(),
             leaf.into(),
             output_from.into(),
             keep_log.map(clock::micros).into(),

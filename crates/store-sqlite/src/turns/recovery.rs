@@ -1,10 +1,16 @@
 //! Turns that gave no sign of life.
 
 use diesel::{connection::DefaultLoadingMode, prelude::*};
-use loquat_domain::{Scope, TenantId, UserId};
+use loquat_domain::Scope;
 use loquat_store::{StaleTurn, StoreError};
 
-use crate::{clock::Clock, key::Key, schema::responses, threads::Outcome};
+use crate::{
+    clock::Clock,
+    key::Key,
+    rows::{read_tenant, read_user},
+    schema::responses,
+    threads::Outcome,
+};
 
 /// Up to `most` turns whose lease has run out, oldest first.
 pub(crate) fn stale(conn: &mut SqliteConnection, most: usize) -> Outcome<Vec<StaleTurn>> {
@@ -30,9 +36,6 @@ pub(crate) fn stale(conn: &mut SqliteConnection, most: usize) -> Outcome<Vec<Sta
 }
 
 fn stale_turn((tenant, user, id): (String, String, Key)) -> Result<StaleTurn, StoreError> {
-    let scope = Scope {
-        tenant: TenantId::new(&tenant).map_err(|_| StoreError::Corrupt { column: "tenant" })?,
-        user: UserId::new(&user).map_err(|_| StoreError::Corrupt { column: "user" })?,
-    };
+    let scope = Scope { tenant: read_tenant(&tenant)?, user: read_user("user", &user)? };
     Ok(StaleTurn { scope, response: id.into() })
 }

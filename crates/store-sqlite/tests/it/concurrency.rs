@@ -9,11 +9,14 @@ use std::{
 };
 
 use diesel::connection::SimpleConnection;
-use loquat_domain::{ConversationId, ItemId};
+use loquat_domain::{ConversationId, ItemId, Meter};
 use loquat_store::{ConversationStore, StoreError, Upkeep};
 use tokio::task::JoinSet;
 
-use crate::notebook::{HOUR, NOW, Notebook, at_leaf};
+use crate::{
+    bill::take,
+    notebook::{HOUR, NOW, Notebook, at_leaf},
+};
 
 const TASKS: usize = 32;
 const TURNS: usize = 100;
@@ -77,6 +80,27 @@ async fn writes_that_wait_at_one_moment_share_one_commit() {
     }
     assert_eq!(notebook.texts(conversation).await.len(), 50);
     // The writer may have taken the first before the others came.
+    let commits = notebook.store.commits() - before;
+    assert!((1..=2).contains(&commits), "{commits} commits");
+}
+
+#[tokio::test]
+async fn exchanges_that_wait_at_one_moment_share_one_commit() {
+    let notebook = Notebook::open();
+    let before = notebook.store.commits();
+    let mut stranger = notebook.hold();
+    let mut takes: Vec<_> =
+        (0..50).map(|_| Box::pin(take(&notebook, Meter::MicrosPerMonth, HOUR, 2))).collect();
+    for take in &mut takes {
+        assert!(
+            !poll_once(take.as_mut()),
+            "an exchange is done while another process has the file"
+        );
+    }
+    stranger.batch_execute("COMMIT").unwrap();
+    for (taken, take) in (1..).zip(takes) {
+        assert_eq!(take.await, 2 * taken);
+    }
     let commits = notebook.store.commits() - before;
     assert!((1..=2).contains(&commits), "{commits} commits");
 }

@@ -6,6 +6,7 @@
     reason = "a test panics where the store is wrong"
 )]
 
+mod bill;
 mod concurrency;
 mod conformance;
 mod file;

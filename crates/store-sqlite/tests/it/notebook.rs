@@ -4,14 +4,14 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use loquat_domain::{
-    Conversation, ConversationId, CounterId, Event, EventKind, Item, ItemContent, ItemId,
-    ItemStatus, Message, Metadata, Order, PageLimit, PageRequest, RawJson, Response, ResponseId,
-    Role, Scope, Settings, Status, TenantId, Timestamp, UserId,
+    Charge, Conversation, ConversationId, CounterId, Event, EventKind, Item, ItemContent, ItemId,
+    ItemStatus, Message, Metadata, Micros, Order, PageLimit, PageRequest, Price, Purpose, RawJson,
+    Response, ResponseId, Role, Scope, Settings, Status, TenantId, Timestamp, TokenParts, UserId,
 };
 use loquat_store::{
-    BeginTurn, CheckpointLog, ContextChange, ContextStore, ContextUpdate, ConversationStore,
-    FinishTurn, HistoryStart, Place, Reach, Segment, StoreError, Summary, TurnHome, TurnStore,
-    json,
+    AuditEntry, BeginTurn, CheckpointLog, ContextChange, ContextStore, ContextUpdate,
+    ConversationStore, FinishTurn, HistoryStart, Place, Reach, Segment, StoreError, Summary,
+    TurnHome, TurnStore, json,
 };
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
 use loquat_testkit::FakeIds;
@@ -132,6 +132,38 @@ impl Notebook {
         }
     }
 
+    /// What the first call for an answer cost.
+    pub(crate) fn charge(&self, response: Option<ResponseId>) -> Charge {
+        Charge {
+            id: self.ids.next_id(),
+            at: NOW,
+            purpose: Purpose::Answer,
+            conversation: None,
+            response,
+            attempt: 0,
+            model: "echo".to_owned(),
+            asked: "echo".to_owned(),
+            provider: "echo".to_owned(),
+            upstream: "echo-1".to_owned(),
+            tokens: TokenParts { input: 5, output: 1, ..TokenParts::default() },
+            price: Price { input: Micros(1_000_000), ..Price::default() },
+            cost: Micros(5),
+            estimated: false,
+        }
+    }
+
+    /// An entry of the audit log.
+    pub(crate) fn act(&self) -> AuditEntry {
+        AuditEntry {
+            id: self.ids.next_id(),
+            at: NOW,
+            actor: UserId::new("root").unwrap(),
+            act: "access.revoke".to_owned(),
+            subject: "ada".to_owned(),
+            details: RawJson::from_checked("{}"),
+        }
+    }
+
     /// Begins a turn and returns its response and the end of its input.
     pub(crate) async fn begin(
         &self,
@@ -175,16 +207,16 @@ impl Notebook {
         let event = Event { sequence: 1, kind: EventKind::InProgress };
         let log = vec![CheckpointLog { first: 1, last: 1, events: json::encode_events([&event]) }];
         let output = vec![item];
-        let (last_sequence, only_if_stale) = (9, false);
-        let context_state = None;
         let turn = FinishTurn {
+            route: Some(RawJson::from_checked("{}")),
+            charges: vec![self.charge(Some(response.id))],
             response,
             output,
-            last_sequence,
+            last_sequence: 9,
             log,
             keep_log,
-            only_if_stale,
-            context_state,
+            only_if_stale: false,
+            context_state: None,
         };
         self.store.finish_turn(&self.scope, turn).await.unwrap();
         leaf
@@ -240,6 +272,8 @@ impl Notebook {
             keep_log: Duration::ZERO,
             only_if_stale: false,
             context_state: Some(ContextUpdate { expected, state: notes() }),
+            route: None,
+            charges: Vec::new(),
         };
         self.store.finish_turn(&self.scope, end).await.unwrap();
         response

@@ -11,13 +11,16 @@ use diesel::{
     sql_types::Text,
 };
 use loquat_domain::{
-    ConversationId, Event, EventKind, Fingerprint, IdempotencyKey, ItemId, Order, PageLimit,
-    PageRequest, RawJson,
+    ConversationId, Event, EventKind, Fingerprint, IdempotencyKey, ItemId, Limit, LimitKey, Meter,
+    Order, PageLimit, PageRequest, RawJson, Timestamp, Whom,
 };
 use loquat_store::{
-    Archived, BeginTurn, Checkpoint, CheckpointLog, ContextChange, ContextStore, ConversationPatch,
-    ConversationStore, HistoryStart, Once, Place, Reach, TurnHome, TurnStore, Upkeep, json,
+    AccessStore, AllowanceKey, Archived, BeginTurn, Checkpoint, CheckpointLog, ContextChange,
+    ContextStore, ConversationPatch, ConversationStore, Exchange, HistoryStart, Ledger, LimitStore,
+    Once, Place, Reach, Revocation, Revoked, TurnHome, TurnStore, Upkeep, UsageGroups, UsageQuery,
+    Whose, json,
 };
+use uuid::Uuid;
 
 use crate::notebook::{HOUR, NOW, Notebook, notes};
 
@@ -228,7 +231,70 @@ async fn use_context(notebook: &Notebook) {
     assert_eq!(store.backlog(scope, conversation).await.unwrap().edits, 1);
 }
 
-/// Uses every method, and every way through each.
+/// Allowances, limits, access and the audit log, without the lists of all that there is.
+async fn use_what_is_limited(notebook: &Notebook) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    store.record(scope, vec![notebook.charge(None)]).await.unwrap();
+    for meter in Meter::ALL {
+        let key = AllowanceKey { tenant: scope.tenant.clone(), user: None, model: None, meter };
+        let look = Exchange { key, most: 9, returned: 0, returned_to: None, need: 0, want: 0 };
+        let batch = vec![
+            Exchange { need: 1, want: 5, ..look.clone() },
+            Exchange { returned: 5, ..look.clone() },
+            Exchange { need: 1, want: 1, ..look },
+        ];
+        store.exchange(Uuid::nil(), Duration::ZERO, batch).await.unwrap();
+    }
+    let key = LimitKey { whom: Whom::Tenant, model: None, meter: Meter::Streams };
+    let limit = Limit { key: key.clone(), most: None };
+    store.set_limit(scope, limit, notebook.act()).await.unwrap();
+    store.remove_limit(scope, key, notebook.act()).await.unwrap();
+    let entry = notebook.act();
+    for until in [None, Some(NOW)] {
+        let (revoked_at, revoked_by) = (NOW, entry.actor.clone());
+        let revocation = Revocation { whose: Revoked::Tenant, until, revoked_at, revoked_by };
+        store.revoke(scope, revocation, notebook.act()).await.unwrap();
+        if until.is_none() {
+            store.restore(scope, Revoked::Tenant, entry.clone()).await.unwrap();
+        }
+    }
+    for order in [Order::Ascending, Order::Descending] {
+        for after in [None, Some(entry.id)] {
+            store.audit(scope, page(after, order)).await.unwrap();
+        }
+    }
+    // A holder that is gone, and a revocation whose time is over.
+    assert_eq!(store.forget_expired(100).await.unwrap(), 2);
+}
+
+/// Lists of all that there is: of a period, of a tenant, of those whose access is revoked.
+async fn use_lists(notebook: &Notebook) {
+    let (store, scope) = (&notebook.store, &notebook.scope);
+    let groups = UsageGroups { day: true, model: true, user: true, conversation: true };
+    for whose in [Whose::Own, Whose::Tenant, Whose::User(scope.user.clone())] {
+        let (from, until) = (Timestamp::from_micros(0), Timestamp::from_micros(i64::MAX));
+        let limit = PageLimit::DEFAULT;
+        let mut query = UsageQuery { whose, from, until, groups, after: None, limit };
+        let usage = store.usage(scope, query.clone()).await.unwrap();
+        query.after = usage.entries.last().map(|row| row.key.clone());
+        assert_eq!(store.usage(scope, query).await.unwrap().entries, []);
+    }
+    store.limits(scope).await.unwrap();
+    store.revocations(scope).await.unwrap();
+    let known = store.revocation_list(None).await.unwrap().unwrap().version;
+    assert_eq!(store.revocation_list(Some(known)).await.unwrap(), None);
+}
+
+/// What lists of all that there is may do besides: put the charges of a period together, and read
+/// all limits of a tenant or all revocations, of which there are few.
+const OF_LISTS: [&str; 4] = [
+    "USE TEMP B-TREE FOR GROUP BY",
+    "SEARCH limit_overrides USING PRIMARY KEY (tenant=?)",
+    "SEARCH revocations USING PRIMARY KEY (tenant=?)",
+    "SCAN revocations",
+];
+
+/// Uses every other method, and every way through each.
 async fn use_everything(notebook: &Notebook) {
     let items = notebook.items(&["a", "b", "c"]);
     let fork = items[0].id;
@@ -242,6 +308,7 @@ async fn use_everything(notebook: &Notebook) {
     use_branches(notebook).await;
     use_upkeep(notebook).await;
     use_context(notebook).await;
+    use_what_is_limited(notebook).await;
     let home = TurnHome::New { conversation: notebook.new_conversation(), listed: true };
     let (response, _) = notebook.begin(home, "q", HOUR).await.unwrap();
     notebook.store.delete_response(&notebook.scope, response.id).await.unwrap();
@@ -309,6 +376,16 @@ async fn every_statement_finds_its_rows_by_an_index_and_those_of_a_turn_stay_pre
         let plan = plan(&notebook, statement);
         assert!(plan.iter().all(|step| is_flat(step)), "{statement}\n{plan:#?}");
         // SQLite prepares a statement anew for each value of a limit.
+        assert!(!statement.contains("LIMIT"), "{statement}");
+    }
+
+    use_lists(&notebook).await;
+    let statements = run_since();
+    assert!(statements.len() > 5, "only {} statements were seen", statements.len());
+    for statement in &statements {
+        let plan = plan(&notebook, statement);
+        let is_well = |step: &String| is_flat(step) || OF_LISTS.contains(&step.as_str());
+        assert!(plan.iter().all(is_well), "{statement}\n{plan:#?}");
         assert!(!statement.contains("LIMIT"), "{statement}");
     }
 

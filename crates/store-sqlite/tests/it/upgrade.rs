@@ -9,19 +9,23 @@ use diesel::{
     sql_types::{BigInt, Binary, Bool, Nullable, Text},
 };
 use loquat_domain::{
-    Branch, ConversationId, CounterId, Event, EventKind, ItemContent, ItemId, ItemKind, Message,
-    Metadata, Order, PageLimit, PageRequest, RawJson, Response, ResponseId, Role, Scope, Settings,
-    Status, TenantId, UserId,
+    Branch, CancelReason, ConversationId, CounterId, Event, EventKind, ItemContent, ItemId,
+    ItemKind, Message, Metadata, Order, PageLimit, PageRequest, RawJson, Response, ResponseId,
+    Role, Scope, Settings, Status, TenantId, UserId,
 };
 use loquat_store::{
-    BeginTurn, Checkpoint, ContextChange, ContextStore, ConversationStore, EventLog, FinishTurn,
-    HistoryStart, LogEnd, Place, Reach, Segment, StoreError, TurnHome, TurnStore, Upkeep, json,
+    AccessStore, BeginTurn, Checkpoint, ContextChange, ContextStore, ConversationStore, EventLog,
+    FinishTurn, HistoryStart, LogEnd, Place, Reach, Segment, StoreError, TurnHome, TurnStore,
+    Upkeep, json,
 };
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::notebook::{HOUR, NOW};
+use crate::{
+    bill::spent,
+    notebook::{HOUR, NOW, Notebook},
+};
 
 /// The tables of the first version, and its mark in the list of migrations.
 const FIRST: &str = include_str!("../../../../migrations/sqlite/2025-01-01-000001_notebook/up.sql");
@@ -303,13 +307,15 @@ async fn turns_of_an_older_file_are_read_and_ended() {
     assert_eq!(store.checkpoint(vec![sign], HOUR).await.unwrap().len(), 1);
     let running = store.response(&ada(), RUNNING).await.unwrap().response;
     let end = FinishTurn {
-        response: Response { status: Status::Cancelled, ..running },
+        response: Response { status: Status::Cancelled(CancelReason::ByOwner), ..running },
         output: vec![],
         last_sequence: 2,
         log: vec![],
         keep_log: HOUR,
         only_if_stale: false,
         context_state: None,
+        route: None,
+        charges: vec![],
     };
     store.finish_turn(&stale.scope, end).await.unwrap();
     let log = store.events(&ada(), RUNNING, 0, 10).await.unwrap();
@@ -379,6 +385,78 @@ async fn what_was_derived_does_not_outlive_what_an_older_version_edits_once_open
     let start = HistoryStart::Conversation(CHAT);
     let kept = store.history(&ada(), start, WITH_ALL).await.unwrap().context.unwrap();
     assert_eq!((kept.version, kept.state), (2, None));
+}
+
+/// The tables of the version before charges.
+const BEFORE_THE_BILL: [(&str, &str); 2] = [
+    (
+        include_str!("../../../../migrations/sqlite/2026-11-25-000001_resume/up.sql"),
+        "20261125000001",
+    ),
+    (
+        include_str!("../../../../migrations/sqlite/2026-11-26-000001_context/up.sql"),
+        "20261126000001",
+    ),
+];
+
+/// The same, brought to the version before charges and no further.
+fn left_behind_before_the_bill(directory: &TempDir) -> SqliteOptions {
+    let options = left_behind(directory);
+    let mut conn = by_the_first_version(directory).0;
+    for (tables, version) in BEFORE_THE_BILL {
+        conn.batch_execute(tables).unwrap();
+        let done = format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}')");
+        conn.batch_execute(&done).unwrap();
+    }
+    options
+}
+
+#[tokio::test]
+async fn turns_of_a_file_from_before_charges_end_with_charges_and_a_route() {
+    for older in [left_behind, left_behind_before_the_bill] {
+        let directory = TempDir::new().unwrap();
+        let store = SqliteStore::open(&older(&directory)).unwrap();
+        assert_eq!(store.response(&ada(), ENDED).await.unwrap().route, None);
+        let running = store.response(&ada(), RUNNING).await.unwrap().response;
+        let route = Some(RawJson::from_checked("{\"model\": \"echo\"}"));
+        let end = FinishTurn {
+            response: Response { status: Status::Completed, ..running },
+            output: vec![],
+            last_sequence: 2,
+            log: vec![],
+            keep_log: HOUR,
+            only_if_stale: false,
+            context_state: None,
+            route: route.clone(),
+            charges: vec![Notebook::open().charge(Some(RUNNING))],
+        };
+        store.finish_turn(&ada(), end).await.unwrap();
+        assert_eq!(store.response(&ada(), RUNNING).await.unwrap().route, route);
+        assert_eq!(spent(&store, &ada()).await, 5);
+        let list = store.revocation_list(None).await.unwrap().unwrap();
+        assert_eq!((list.version, list.revoked.len()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn an_older_version_goes_on_beside_this_one() {
+    let directory = TempDir::new().unwrap();
+    let store = SqliteStore::open(&left_behind_before_the_bill(&directory)).unwrap();
+    // As the version before charges ends a turn.
+    let mut older = by_the_first_version(&directory);
+    sql_query(
+        "UPDATE responses SET lease_until = NULL, status = 'completed', status_details = NULL,
+            usage = NULL, last_sequence = 9, completed_at = 8, leaf = ?, output_from = 1,
+            log_until = NULL
+        WHERE tenant = 'acme' AND id = ?",
+    )
+    .bind::<Binary, _>(CHAINED.as_uuid().as_bytes().as_slice())
+    .bind::<Binary, _>(RUNNING.as_uuid().as_bytes().as_slice())
+    .execute(&mut older.0)
+    .unwrap();
+    let ended = store.response(&ada(), RUNNING).await.unwrap();
+    assert_eq!((ended.response.status, ended.route), (Status::Completed, None));
+    assert_eq!(spent(&store, &ada()).await, 0);
 }
 
 #[test]
