@@ -8,10 +8,11 @@ mod set;
 
 use std::{hint::black_box, sync::Arc, time::Instant};
 
+use futures::StreamExt as _;
 use loquat_domain::{
     ConversationId, ItemContent, Message, Micros, Price, Role, Scope, Settings, TenantId, UserId,
 };
-use loquat_provider::{ChatProvider as _, ChatRequest, EchoProvider};
+use loquat_provider::{ChatProvider, ChatRequest, EchoProvider};
 use loquat_provider_router::{
     Capabilities, Complexity, Conditions, GuardOptions, Replicas, RouteOptions, RoutedModel, Rule,
     Target, Upstream,
@@ -36,9 +37,23 @@ fn main() -> Result<(), Failure> {
     let requests: Vec<_> = set.into_iter().flat_map(set::prompts).map(|it| it.request()).collect();
     let mut next = requests.iter().cycle();
     time("the score alone, over the labelled prompts", || next.next().map(Complexity::of));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let echo = EchoProvider::default();
+    let answer = |provider: &dyn ChatProvider| runtime.block_on(answered(provider));
+    time("an answer of ten words by the echo itself", || answer(&echo));
+    let only = RoutedModel::only(Arc::new(target("only")));
+    time("the same by a model that asks the echo only", || answer(&only));
+    let two = RoutedModel::new(vec![pair("usual")], Vec::new(), RouteOptions::default())?;
+    time("the same by a model of two replicas", || answer(&two));
     let huge = self::request(1, &"word ".repeat(200_000));
     time("the score alone, a message of 1 MB", || Complexity::of(&huge));
     Ok(())
+}
+
+/// How many events an answer has.
+async fn answered(provider: &dyn ChatProvider) -> Option<usize> {
+    let words = "one two three four five six seven eight nine ten";
+    Some(provider.start(request(1, words)).await.ok()?.count().await)
 }
 
 /// Prints how long a call takes. The time to make its request is part of it.
