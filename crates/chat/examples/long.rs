@@ -11,8 +11,8 @@ use std::{
 };
 
 use loquat_chat::{
-    ChatService, ContextWish, Limits, Model, ModelCatalog, NewConversation, Ports, SystemClock,
-    SystemIds, Target, TurnRequest,
+    ChatService, ContextWish, Limits, Model, ModelCatalog, NewConversation, Ports, Target,
+    TurnRequest,
 };
 use loquat_context::{Estimate, Policy};
 use loquat_domain::{
@@ -20,7 +20,7 @@ use loquat_domain::{
     UserId,
 };
 use loquat_provider::EchoProvider;
-use loquat_store::{ContextStore, ConversationStore, TurnStore, Upkeep};
+use loquat_store::{ContextStore, Store};
 use loquat_store_postgres::{PostgresOptions, PostgresStore};
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
 use loquat_testkit::{ClusterOptions, PrivateCluster, dialogues::dialogue};
@@ -76,10 +76,7 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn service<S>(store: Arc<S>) -> Result<ChatService, Failure>
-where
-    S: ConversationStore + TurnStore + Upkeep + ContextStore,
-{
+fn service<S: Store>(store: Arc<S>) -> Result<ChatService, Failure> {
     let model = Model {
         id: "echo".to_owned(),
         owner: "me".to_owned(),

@@ -9,8 +9,8 @@ use std::{error::Error, io::Write as _, sync::Arc};
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 use loquat_chat::{
-    ChatService, Clock as _, ContextWish, Limits, Model, ModelCatalog, Ports, SystemClock,
-    SystemIds, Target, TurnRequest,
+    ChatService, Clock as _, ContextWish, Limits, Model, ModelCatalog, Ports, SystemClock, Target,
+    TurnRequest,
 };
 use loquat_context::{Estimate, Policy};
 use loquat_domain::{

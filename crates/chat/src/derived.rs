@@ -374,13 +374,12 @@ mod tests {
     use loquat_context::{Estimate, Policy, TokenCounter as _};
     use loquat_domain::{Item, ItemContent, ItemId, ItemStatus, Message, Role};
     use loquat_provider::MockChatProvider;
-    use loquat_store::{MockContextStore, MockConversationStore, MockTurnStore};
+    use loquat_store::MockContextStore;
     use tokio::sync::mpsc;
 
     use crate::{
-        ChatService, Limits, Model, ModelCatalog, Ports, Summariser, SystemClock, SystemIds,
-        Written,
-        test_service::{new_id, nothing_over, scope},
+        ChatService, Limits, Model, ModelCatalog, Ports, Summariser, Written,
+        test_service::{mocked_ports, new_id, nothing_over, scope},
     };
 
     #[test]

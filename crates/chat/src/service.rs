@@ -15,7 +15,7 @@ use loquat_domain::{
 };
 use loquat_limits::{ConfiguredLimits, Limiter};
 use loquat_store::{
-    AccessStore, ContextStore, ConversationStore, Ledger, LimitStore, TurnStore, Upkeep,
+    AccessStore, ContextStore, ConversationStore, Ledger, LimitStore, Store, TurnStore, Upkeep,
 };
 use tokio::{
     runtime::Handle,
@@ -66,16 +66,7 @@ pub struct Ports {
 impl Ports {
     /// Everything on one store, by the machine's clock and randomness; without configured limits, and
     /// without anybody who writes summaries.
-    pub fn on<S>(store: &Arc<S>, models: ModelCatalog, runtime: &Handle) -> Self
-    where
-        S: ConversationStore
-            + TurnStore
-            + ContextStore
-            + Upkeep
-            + Ledger
-            + LimitStore
-            + AccessStore,
-    {
+    pub fn on<S: Store>(store: &Arc<S>, models: ModelCatalog, runtime: &Handle) -> Self {
         let limits: Arc<dyn LimitStore> = Arc::<S>::clone(store);
         Self {
             conversations: Arc::<S>::clone(store),

@@ -304,7 +304,13 @@ mod tests {
 
     fn material(before: Option<&str>, text: &str) -> Material {
         let before = before.map(str::to_owned);
-        Material { before, items: vec![said(text)], max_tokens: 100 }
+        Material {
+            before,
+            items: vec![said(text)],
+            max_tokens: 100,
+            about: About::default(),
+            trail: Trail::default(),
+        }
     }
 
     fn summariser(provider: MockChatProvider, context_window: u32) -> ModelSummariser {
@@ -315,6 +321,8 @@ mod tests {
             provider: Arc::new(provider),
             context_window,
             max_output_tokens: 512,
+            price: loquat_domain::Price::default(),
+            tenants: None,
             counter: Arc::new(Estimate),
             policy: Policy::full(),
             created_at: Timestamp::from_micros(0),

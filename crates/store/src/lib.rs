@@ -21,6 +21,17 @@ mod limit_store;
 mod once;
 mod turn_store;
 
+/// Every port to one store, which is what a store implements.
+pub trait Store:
+    ConversationStore + TurnStore + ContextStore + Upkeep + Ledger + LimitStore + AccessStore
+{
+}
+
+impl<T> Store for T where
+    T: ConversationStore + TurnStore + ContextStore + Upkeep + Ledger + LimitStore + AccessStore
+{
+}
+
 #[cfg(feature = "mock")]
 pub use access_store::MockAccessStore;
 pub use access_store::{AccessStore, AuditEntry, Revocation, RevocationList, Revoked};

@@ -1,13 +1,12 @@
-use std::sync::{Arc, Mutex, OnceLock, atomic::AtomicBool};
+use std::sync::{Arc, Mutex};
 
 use loquat_domain::{EventKind, ResponseId};
 use loquat_store::{Interrupted, Interruption, MockTurnStore, StoreError};
-use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
     ChatService,
-    live::{LiveTurn, Trace},
+    live::{LiveTurn, NewLiveTurn, Trace},
     log::{Keep, Log, Unread},
     test_service::{new_id, scope, service},
 };
@@ -32,21 +31,15 @@ fn recording(fails_first: bool) -> (MockTurnStore, Batches) {
 }
 
 fn live_turn(service: &ChatService, trace: Trace) -> Arc<LiveTurn> {
-    let turn = Arc::new(LiveTurn {
+    let keep = if trace.is_stored() { Keep::Everything } else { Keep::Nothing };
+    let begin = NewLiveTurn {
         scope: scope(),
+        token: None,
         response: ResponseId::from_uuid(new_id()),
         trace,
-        conversation: OnceLock::new(),
-        log: Log::new(
-            64 * 1024,
-            if trace.is_stored() { Keep::Everything } else { Keep::Nothing },
-            Unread::Cancel,
-        ),
-        stop: CancellationToken::new(),
-        ended: CancellationToken::new(),
-        last_sign_of_life: Mutex::new(Instant::now()),
-        at_work: AtomicBool::new(true),
-    });
+        at_work: true,
+    };
+    let turn = Arc::new(LiveTurn::new(begin, Log::new(64 * 1024, keep, Unread::Cancel)));
     service.inner.live.insert(&turn);
     turn
 }

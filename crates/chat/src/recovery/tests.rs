@@ -32,7 +32,8 @@ fn died_after(turns: &mut MockTurnStore, events: &[Event]) -> StaleTurn {
         response,
         hidden: false,
         output: vec![],
-        receipt: RawJson::from_checked("{}"),
+        receipt: RawJson::from_checked(r#"{"budget":{"used":41}}"#),
+        route: None,
     };
     turns.expect_response().withf(move |_, it| *it == id).returning(move |_, _| Ok(stored.clone()));
     let runs: Vec<_> = events

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loquat_chat::{ChatError, Limits, Target, TurnRequest};
-use loquat_domain::{EventKind, IncompleteReason, ResponseId, Status};
+use loquat_domain::{CancelReason, EventKind, IncompleteReason, ResponseId, Status};
 use loquat_provider::FinishReason;
 use loquat_store::StoredResponse;
 
@@ -90,7 +90,7 @@ async fn one_that_waits_can_be_stopped_and_calls_no_model() {
     let answer = stage.call().await.accept();
     let second = stage.chat.start_turn(&anna(), in_background("two")).await.unwrap();
     let stopped = stage.chat.cancel_response(&anna(), second.response.id).await.unwrap();
-    assert_eq!(stopped.response.status, Status::Cancelled);
+    assert_eq!(stopped.response.status, Status::Cancelled(CancelReason::ByOwner));
     let third = stage.chat.start_turn(&anna(), in_background("three")).await.unwrap();
     answer.finish(FinishReason::Stop).await;
     read(first).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loquat_chat::{ChatError, Target};
-use loquat_domain::Status;
+use loquat_domain::{CancelReason, Status};
 use loquat_provider::FinishReason;
 
 use crate::stage::{Stage, anna, end, next_text, read, rest, says};
@@ -32,7 +32,7 @@ async fn a_turn_is_stopped_from_another_process() {
     answer.text("One").await;
     next_text(&mut turn).await;
     let stopped = stage.elsewhere().cancel_response(&anna(), turn.response.id).await.unwrap();
-    assert_eq!(stopped.response.status, Status::Cancelled);
+    assert_eq!(stopped.response.status, Status::Cancelled(CancelReason::ByOwner));
     assert_eq!(stopped.output[0].content.texts(), ["One"]);
     answer.unheard().await;
     assert_eq!(crate::stage::end_from(turn).await.response, stopped.response);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loquat_chat::{ChatError, Target};
-use loquat_domain::{IncompleteReason, ItemStatus, Response, ResponseId, Status};
+use loquat_domain::{CancelReason, IncompleteReason, ItemStatus, Response, ResponseId, Status};
 use loquat_testkit::StoreCall;
 
 use crate::stage::{Stage, anna, end, next_text, says, scope};
@@ -29,7 +29,7 @@ async fn leaving_in_the_middle_frees_the_model_and_keeps_what_came() {
     drop(turn);
     answer.unheard().await;
     let stored = stored_end(&stage, id).await;
-    assert_eq!(stored.status, Status::Cancelled);
+    assert_eq!(stored.status, Status::Cancelled(CancelReason::ByOwner));
     assert!(stored.usage.is_some_and(|usage| usage.estimated && usage.output_tokens > 0));
     let output = stage.chat.response(&anna(), id).await.unwrap().output;
     assert_eq!(output[0].content.texts(), ["Hel"]);
@@ -43,7 +43,7 @@ async fn leaving_before_the_first_piece_frees_the_model() {
     let id = turn.response.id;
     drop(turn);
     answer.unheard().await;
-    assert_eq!(stored_end(&stage, id).await.status, Status::Cancelled);
+    assert_eq!(stored_end(&stage, id).await.status, Status::Cancelled(CancelReason::ByOwner));
 }
 
 #[tokio::test]
@@ -97,11 +97,15 @@ async fn a_turn_is_stopped_by_its_owner_from_anywhere_and_by_nobody_else() {
     assert_eq!(next_text(&mut turn).await, "lo", "a stranger's attempt changes nothing");
 
     let stopped = stage.chat.cancel_response(&anna(), id).await.unwrap();
-    assert_eq!(stopped.response.status, Status::Cancelled);
+    assert_eq!(stopped.response.status, Status::Cancelled(CancelReason::ByOwner));
     assert_eq!(stopped.output[0].content.texts(), ["Hello"]);
     answer.unheard().await;
     let again = stage.chat.cancel_response(&anna(), id).await.unwrap();
-    assert_eq!(again.response.status, Status::Cancelled, "stopping twice is no mistake");
+    assert_eq!(
+        again.response.status,
+        Status::Cancelled(CancelReason::ByOwner),
+        "stopping twice is no mistake"
+    );
 }
 
 #[tokio::test]
@@ -122,7 +126,7 @@ async fn deletion_wins_over_a_running_turn() {
     let response = turn.response.id;
     stage.chat.delete_conversation(&anna(), id).await.unwrap();
     answer.unheard().await;
-    assert_eq!(end(turn).await.response.status, Status::Cancelled);
+    assert_eq!(end(turn).await.response.status, Status::Cancelled(CancelReason::ByOwner));
     assert!(stage.chat.response(&anna(), response).await.is_err(), "nothing comes back");
     assert!(stage.chat.conversation(&anna(), id).await.is_err());
 }
@@ -133,7 +137,7 @@ async fn deleting_a_running_response_stops_it() {
     let (turn, answer) = stage.turn(says(Target::Nothing, "hi")).await;
     stage.chat.delete_response(&anna(), turn.response.id).await.unwrap();
     answer.unheard().await;
-    assert_eq!(end(turn).await.response.status, Status::Cancelled);
+    assert_eq!(end(turn).await.response.status, Status::Cancelled(CancelReason::ByOwner));
 }
 
 #[tokio::test(start_paused = true)]

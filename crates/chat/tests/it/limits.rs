@@ -1,7 +1,7 @@
 //! What bounds a turn.
 
 use loquat_chat::{Limits, Target};
-use loquat_domain::{IncompleteReason, Status};
+use loquat_domain::{CancelReason, IncompleteReason, Status};
 use loquat_provider::ProviderEvent;
 
 use crate::stage::{Stage, anna, end, says};
@@ -20,7 +20,7 @@ async fn a_model_waits_for_a_reader_that_does_not_read_and_the_turn_ends_in_time
     assert!(taken >= 64);
     assert!(turn.events.next_batch().await.is_empty(), "the reader was ended, not told the end");
     let stored = stage.chat.cancel_response(&anna(), turn.response.id).await.unwrap();
-    assert_eq!(stored.response.status, Status::Cancelled);
+    assert_eq!(stored.response.status, Status::Cancelled(CancelReason::ByOwner));
 }
 
 /// False once nobody listens any more.
@@ -41,7 +41,7 @@ async fn a_turn_whose_reader_does_not_read_can_be_stopped_at_once() {
         answer.text(&"x".repeat(1024)).await;
     }
     let stopped = stage.chat.cancel_response(&anna(), turn.response.id).await.unwrap();
-    assert_eq!(stopped.response.status, Status::Cancelled);
+    assert_eq!(stopped.response.status, Status::Cancelled(CancelReason::ByOwner));
     answer.unheard().await;
 }
 

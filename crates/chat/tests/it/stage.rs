@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 use loquat_chat::{
-    ChatService, ContextWish, IdSource, Limits, Model, ModelCatalog, Ports, SystemClock, SystemIds,
-    Target, Turn, TurnRequest,
+    ChatService, ContextWish, IdSource, Limits, Model, ModelCatalog, Ports, SystemIds, Target,
+    Turn, TurnRequest,
 };
 use loquat_context::{Estimate, Policy};
 use loquat_domain::{
