@@ -14,9 +14,10 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::missing_errors_doc,
     clippy::missing_panics_doc,
     clippy::unwrap_used,
-    reason = "a scenario is a test: it panics where the provider is wrong"
+    reason = "a scenario is a test: it panics where the provider is wrong, and `Verdict` is told once"
 )]
 
 mod answers;

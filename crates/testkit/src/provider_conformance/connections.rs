@@ -7,7 +7,7 @@ use loquat_provider::{FinishReason, ProviderEvent};
 use super::{
     Dialect, Inexpressible, Patience, Say, Verdict,
     hear::{
-        SHORT, SOON, always, answer, is_finished, listen, next, playing, request, whole, written,
+        SHORT, SOON, always, answer, is_finished, listen, next, playing, start, whole, written,
     },
 };
 use crate::{Gate, UpstreamScript};
@@ -49,7 +49,7 @@ pub async fn a_piece_is_told_while_the_next_is_held_back(dialect: &dyn Dialect) 
         .fold(UpstreamScript::sse(), |script, bytes| script.wait(&gate).body(bytes));
     let stage = playing(dialect, [held]).await;
     gate.open();
-    let mut answer = stage.provider.start(request()).await.unwrap();
+    let mut answer = start(&*stage.provider).await;
     for piece in ["a", "b", "c"] {
         gate.open();
         assert_eq!(next(&mut answer).await, ProviderEvent::Text(piece.to_owned()));
@@ -71,7 +71,7 @@ pub(super) fn long_answer(dialect: &dyn Dialect) -> Result<UpstreamScript, Inexp
 /// What nobody reads is not taken from the endpoint.
 pub async fn a_reader_that_stops_reading_stops_the_endpoint(dialect: &dyn Dialect) -> Verdict {
     let stage = playing(dialect, [long_answer(dialect)?]).await;
-    let mut answer = stage.provider.start(request()).await.unwrap();
+    let mut answer = start(&*stage.provider).await;
     next(&mut answer).await;
     let is_over = stage.upstream.wait_for_answers(1, SHORT * 5).await;
     assert!(!is_over, "somebody took the whole answer although nobody read it");

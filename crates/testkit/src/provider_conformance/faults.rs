@@ -1,6 +1,6 @@
 //! Errors that an endpoint reports in its own words.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use loquat_provider::ProviderError;
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::{
     Dialect, Say, UpstreamFault, Verdict,
     hear::{SOON, playing, said, script},
 };
-use crate::UpstreamScript;
+use crate::{Framing, UpstreamScript, UpstreamStep};
 
 /// Slow down, too long, and everything else, in the middle of an answer.
 pub async fn an_error_in_the_middle_is_told_by_its_kind(dialect: &dyn Dialect) -> Verdict {
@@ -44,16 +44,18 @@ pub async fn a_document_instead_of_a_stream_breaks_the_protocol(dialect: &dyn Di
 pub async fn an_error_s_body_without_an_end_is_not_read_to_its_end(
     dialect: &dyn Dialect,
 ) -> Verdict {
-    let flood = UpstreamScript::json(400, &json!({}))
-        .header("transfer-encoding", "chunked")
-        .until_close()
-        .body("x".repeat(64 << 20));
+    let head = UpstreamStep::Head {
+        status: 400,
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        framing: Framing::UntilClose,
+    };
+    let flood = UpstreamScript::new([head]).body("x".repeat(64 << 20));
     let stage = playing(dialect, [flood]).await;
     let started = Instant::now();
     let (_, error) = stage.hear().await;
-    assert!(error.is_some());
+    assert!(matches!(error, Some(ProviderError::Rejected { status: 400 })), "{error:?}");
     assert!(started.elapsed() < SOON);
-    let is_over = stage.upstream.wait_for_answers(1, std::time::Duration::ZERO).await;
+    let is_over = stage.upstream.wait_for_answers(1, Duration::ZERO).await;
     assert!(!is_over, "all of it was read");
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Server-sent events in all their forms, and bytes that are none.
 
+use std::time::Duration;
+
 use loquat_provider::{FinishReason, ProviderError, ProviderEvent};
 
 use super::{
@@ -164,9 +166,9 @@ pub async fn an_event_that_breaks_the_protocol_first_is_not_asked_for_again(
     Ok(())
 }
 
-/// What never ends is not kept.
+/// What never ends is not kept: ten megabytes are in one line, and more follow.
 pub async fn a_line_of_ten_megabytes_is_refused(dialect: &dyn Dialect) -> Verdict {
-    let line = format!("data: {}", "x".repeat(10 << 20));
+    let line = format!("data: {}", "x".repeat(HUGE));
     assert_too_large(dialect, beginning(dialect, &["a"])?.body(line)).await;
     Ok(())
 }
@@ -175,10 +177,13 @@ pub async fn a_line_of_ten_megabytes_is_refused(dialect: &dyn Dialect) -> Verdic
 pub async fn an_event_of_many_lines_is_refused_when_it_is_too_large(
     dialect: &dyn Dialect,
 ) -> Verdict {
-    let lines = format!("data: {}\n", "x".repeat(1000)).repeat(10 << 10);
+    let lines = format!("data: {}\n", "x".repeat(1000)).repeat(HUGE / 1000);
     assert_too_large(dialect, beginning(dialect, &["a"])?.body(lines)).await;
     Ok(())
 }
+
+/// More than the buffers between two sockets hold, so that it shows who reads all of it.
+const HUGE: usize = 32 << 20;
 
 async fn assert_too_large(dialect: &dyn Dialect, script: UpstreamScript) {
     let stage = playing(dialect, [script]).await;
@@ -186,5 +191,7 @@ async fn assert_too_large(dialect: &dyn Dialect, script: UpstreamScript) {
     assert_eq!(said(&events), "a");
     assert!(matches!(error, Some(ProviderError::Protocol(_))), "{error:?}");
     let closed = stage.upstream.wait_closed(0, SOON).await.expect("the connection stays open");
-    assert_eq!(closed.by, ClosedBy::Client, "all of it was read");
+    assert_eq!(closed.by, ClosedBy::Client);
+    let is_over = stage.upstream.wait_for_answers(1, Duration::ZERO).await;
+    assert!(!is_over, "all of it was read");
 }

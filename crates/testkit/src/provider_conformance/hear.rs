@@ -142,6 +142,12 @@ pub(super) fn request() -> ChatRequest {
     ChatRequest::new("some-model", settings, vec![question])
 }
 
+/// Asks, and waits until the answer is accepted.
+pub(super) async fn start(provider: &dyn ChatProvider) -> AnswerStream {
+    let answer = tokio::time::timeout(SOON, provider.start(request())).await;
+    answer.expect("it is not accepted").unwrap()
+}
+
 /// Asks and listens to the end, and holds the provider to the order that the port promises.
 pub(super) async fn hear(provider: &dyn ChatProvider, request: ChatRequest) -> Heard {
     match provider.start(request).await {

@@ -8,7 +8,7 @@ use super::{
     Dialect, Patience, Say, Verdict,
     hear::{
         SHORT, SOON, Stage, always, beginning, endpoint, hear, is_finished, listen, next, request,
-        said, script, whole, written,
+        said, script, start, whole, written,
     },
 };
 use crate::{ClosedBy, ScriptedUpstream, UpstreamScript};
@@ -110,7 +110,7 @@ pub async fn the_time_that_the_reader_takes_is_not_the_provider_s(
     let slow = written.by_ref().take(2).fold(UpstreamScript::sse(), UpstreamScript::body);
     let slow = written.fold(slow.delay(SHORT * 2), UpstreamScript::body);
     let stage = always(dialect, idle(), slow).await;
-    let mut answer = stage.provider.start(request()).await.unwrap();
+    let mut answer = start(&*stage.provider).await;
     next(&mut answer).await;
     tokio::time::sleep(SHORT * 3).await;
     assert_eq!(said(&whole(listen(answer).await)), "b");

@@ -1,5 +1,6 @@
 //! The test kit, tested.
 
+mod broken_providers;
 mod memory_store;
 #[cfg(unix)]
 mod postgres;
