@@ -114,15 +114,19 @@ fn rules(
 fn grants(path: &str, section: &IdentitySection, faults: &mut Faults) -> Option<Grants> {
     let claims: Option<Vec<ClaimPath>> =
         each(&format!("{path}.scope_claims"), &section.scope_claims, faults);
+    let path = format!("{path}.permissions");
+    // All of them, so that every fault is told.
+    let words: Vec<(&str, Option<Vec<Permission>>)> = section
+        .permissions
+        .iter()
+        .map(|(word, permissions)| (word.as_str(), each(&path, permissions, faults)))
+        .collect();
     let others = if section.pass_other_scopes { OtherWords::Pass } else { OtherWords::Ignore };
-    let mut grants =
+    let grants =
         Grants::new(claims?, others).requiring_one_of(section.required_scopes.iter().cloned());
-    for (word, permissions) in &section.permissions {
-        let permissions: Vec<Permission> =
-            each(&format!("{path}.permissions"), permissions, faults)?;
-        grants = grants.with_word(word.as_str(), permissions);
-    }
-    Some(grants)
+    words
+        .into_iter()
+        .try_fold(grants, |grants, (word, permissions)| Some(grants.with_word(word, permissions?)))
 }
 
 fn required_claims(

@@ -47,7 +47,7 @@ fn the_generated_secret_beyond_this_machine() {
     Refused::new().with("LOQUAT_LISTEN", "0.0.0.0:0").says(
         "LOQUAT_LISTEN (server.listen): would serve other machines, but tokens are signed with the \
          generated development secret: put a secret of your own into LOQUAT_AUTH_SECRET, configure \
-         [[auth.keys]], or listen on 127.0.0.1",
+         [[auth.keys]] or [auth.providers.NAME], or listen on 127.0.0.1",
     );
 }
 

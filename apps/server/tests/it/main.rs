@@ -3,6 +3,7 @@
 mod configuration;
 mod context;
 mod faults;
+mod identity;
 mod postgres;
 mod program;
 mod secrets;
