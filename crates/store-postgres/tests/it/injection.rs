@@ -13,7 +13,7 @@ use loquat_testkit::{ClusterOptions, PrivateCluster};
 
 use crate::{
     database::{database_on, options},
-    notebook::{HOUR, NOW, Notebook, at_leaf, page, take},
+    notebook::{HOUR, NOW, Notebook, all_usage, at_leaf, page, take},
 };
 
 /// Where a statement that is put together from text would break, and a word to look for.
@@ -99,7 +99,7 @@ async fn say_to_the_bill(person: &Notebook, payload: &str) {
         (text(), text(), text(), text());
     store.record(scope, vec![charge]).await.unwrap();
     let groups = UsageGroups { model: true, user: true, ..UsageGroups::default() };
-    let query = UsageQuery { groups, ..person.all_usage() };
+    let query = UsageQuery { groups, ..all_usage() };
     let used = store.usage(scope, query.clone()).await.unwrap().entries;
     let key = used.iter().map(|row| &row.key).find(|key| key.model.as_deref() == Some(payload));
     store.usage(scope, UsageQuery { after: key.cloned(), ..query }).await.unwrap();

@@ -178,18 +178,6 @@ impl Notebook {
         }
     }
 
-    /// All that the person has used, put together.
-    pub(crate) fn all_usage(&self) -> UsageQuery {
-        UsageQuery {
-            whose: Whose::Own,
-            from: Timestamp::from_micros(i64::MIN),
-            until: Timestamp::from_micros(i64::MAX),
-            groups: UsageGroups::default(),
-            after: None,
-            limit: PageLimit::DEFAULT,
-        }
-    }
-
     /// An entry of the audit log.
     pub(crate) fn audit(&self, act: &str) -> AuditEntry {
         AuditEntry {
@@ -294,4 +282,16 @@ pub(crate) fn at_leaf(id: ConversationId, leaf: Option<ItemId>) -> TurnHome {
 /// Takes from a count what is needed, and nothing more.
 pub(crate) fn take(key: AllowanceKey, most: u64, need: u64) -> Exchange {
     Exchange { key, most, returned: 0, returned_to: None, need, want: need }
+}
+
+/// All that whoever asks has used, put together.
+pub(crate) fn all_usage() -> UsageQuery {
+    UsageQuery {
+        whose: Whose::Own,
+        from: Timestamp::from_micros(i64::MIN),
+        until: Timestamp::from_micros(i64::MAX),
+        groups: UsageGroups::default(),
+        after: None,
+        limit: PageLimit::DEFAULT,
+    }
 }

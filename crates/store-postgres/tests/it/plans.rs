@@ -18,7 +18,7 @@ use loquat_testkit::{ClusterOptions, PrivateCluster};
 
 use crate::{
     database::{client, database_on, options},
-    notebook::{HOUR, LONG_AGO, NOW, Notebook, at_leaf, page, take},
+    notebook::{HOUR, LONG_AGO, NOW, Notebook, all_usage, at_leaf, page, take},
 };
 
 /// A statement and how the server ran it.
@@ -318,7 +318,7 @@ async fn use_bill(notebook: &Notebook) {
     store.record(scope, vec![charge, notebook.charge(None)]).await.unwrap();
     for whose in [Whose::Own, Whose::Tenant] {
         let groups = UsageGroups { day: true, model: true, user: true, conversation: true };
-        let query = UsageQuery { whose, groups, from: NOW, ..notebook.all_usage() };
+        let query = UsageQuery { whose, groups, from: NOW, ..all_usage() };
         let used = store.usage(scope, query.clone()).await.unwrap().entries;
         assert_eq!(used[0].calls, 2);
         let after = Some(used[0].key.clone());

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 
 use crate::{
     database::{bare_database, client, migrate, options},
-    notebook::{Notebook, at_leaf},
+    notebook::{Notebook, all_usage, at_leaf},
 };
 
 /// What the first version's migrations made, and their marks in the list of those that were done.
@@ -196,6 +196,6 @@ async fn turns_that_began_before_there_was_a_bill_are_ended_by_old_binaries_and_
         let read = format!("SELECT * FROM loquat.response_v2('acme', 'ada', '{}')", uuid(turn));
         assert_eq!(app.query(&read, &[]).await.unwrap().len(), 2);
     }
-    let used = store.usage(scope, notebook.all_usage()).await.unwrap().entries;
+    let used = store.usage(scope, all_usage()).await.unwrap().entries;
     assert_eq!(used.iter().map(|row| row.calls).collect::<Vec<_>>(), [1]);
 }
