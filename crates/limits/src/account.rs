@@ -6,7 +6,7 @@ use loquat_domain::{Meter, Timestamp};
 use loquat_store::{AllowanceKey, Exchange, Exchanged};
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::{demand::Demand, error::Failed, holds::Grant, rules::Count, standing::Level};
+use crate::{demand::Demand, error::Failed, holds::Grant, key::Key, rules::Count, standing::Level};
 
 /// How long streams stay counted for a process that is not heard of. Long enough for a store that
 /// fails over, short enough that a process that died keeps nobody waiting.
@@ -128,7 +128,7 @@ impl Seen {
 /// What this process has of one count: what it took and did not use, and what it used and did not
 /// take.
 pub(crate) struct Account {
-    key: Arc<AllowanceKey>,
+    key: Arc<Key>,
     most: u64,
     /// When that was known.
     as_of: Instant,

@@ -1,5 +1,7 @@
 //! A request that was let in.
 
+use std::sync::Arc;
+
 use loquat_domain::{Meter, Micros};
 
 use crate::{LimitError, Limiter, Standing, book::Want, holds::Holds, rules::Count};
@@ -9,14 +11,14 @@ use crate::{LimitError, Limiter, Standing, book::Want, holds::Holds, rules::Coun
 pub struct Admission {
     limiter: Limiter,
     /// Everything that it is counted in.
-    counts: Vec<Count>,
+    counts: Arc<[Count]>,
     /// Given back when dropped.
     _stream: Holds,
     reserved: Holds,
 }
 
 impl Admission {
-    pub(crate) async fn new(limiter: Limiter, counts: Vec<Count>) -> Result<Self, LimitError> {
+    pub(crate) async fn new(limiter: Limiter, counts: Arc<[Count]>) -> Result<Self, LimitError> {
         let mut taken = Holds::new(limiter.shared());
         taken.take(counts.iter().filter_map(of_admission).collect()).await?;
         let stream = taken.split_off(Meter::Streams);
@@ -51,15 +53,7 @@ impl Admission {
     ///
     /// What was set aside in a day or month that is over changes nothing in the present one.
     pub fn settle(&mut self, tokens: u64, cost: Micros) {
-        for count in &self.counts {
-            let used = count.share(tokens, cost);
-            let holds = self.reserved.of(&count.key);
-            if holds.is_empty() {
-                self.limiter.shared().debit(count, used);
-            } else {
-                self.limiter.shared().settle(holds, used);
-            }
-        }
+        self.reserved.settle(&self.counts, tokens, cost);
     }
 }
 

@@ -1,17 +1,15 @@
 //! The accounts of a process, and which of them have something to say to the store.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
-use loquat_store::{AllowanceKey, Exchange, Exchanged};
+use loquat_store::{Exchange, Exchanged};
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
-    account::{Account, Answer, Refusal, Sent, Served, Taken, Verdict},
+    account::{Account, Answer, Refusal, Sent, Served, Verdict},
     error::{Failed, Unavailable},
     holds::Hold,
+    key::{ByKey, Key},
     rules::Count,
     standing::Level,
 };
@@ -49,16 +47,16 @@ pub(crate) enum Attempt<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) exchanges: Vec<Exchange>,
-    sent: Vec<(Arc<AllowanceKey>, Sent)>,
+    sent: Vec<(Arc<Key>, Sent)>,
 }
 
 #[derive(Default)]
 pub(crate) struct Book {
-    accounts: HashMap<Arc<AllowanceKey>, Account>,
+    accounts: ByKey<Account>,
     /// Somebody waits for these.
-    asking: VecDeque<Arc<AllowanceKey>>,
+    asking: VecDeque<Arc<Key>>,
     /// These give back, owe, or have a lease to renew.
-    due: VecDeque<Arc<AllowanceKey>>,
+    due: VecDeque<Arc<Key>>,
     /// Everything that is not in use is given back.
     everything: bool,
 }
@@ -128,10 +126,32 @@ impl Book {
     }
 
     /// Ends what was taken, of which `used` was used.
-    pub(crate) fn settle(&mut self, now: Instant, key: &AllowanceKey, taken: Taken, used: u64) {
+    pub(crate) fn settle(&mut self, now: Instant, hold: &Hold, used: u64) {
         // An account stays as long as something of it is out.
-        if let Some(account) = self.accounts.get_mut(key) {
-            account.settle(now, taken, used);
+        if let Some(account) = self.accounts.get_mut(&hold.key) {
+            account.settle(now, hold.taken, used);
+        }
+    }
+
+    /// Ends what was taken from one account, of which `used` was used together. What was used without
+    /// anything having been taken is owed.
+    pub(crate) fn settle_all(
+        &mut self,
+        now: Instant,
+        count: &Count,
+        holds: impl Iterator<Item = Hold>,
+        used: u64,
+    ) {
+        let mut left = used;
+        let mut holds = holds.peekable();
+        if holds.peek().is_none() {
+            self.debit(now, count, used);
+        }
+        while let Some(hold) = holds.next() {
+            let is_last = holds.peek().is_none();
+            let of_this = if is_last { left } else { hold.taken.amount.min(left) };
+            left -= of_this;
+            self.settle(now, &hold, of_this);
         }
     }
 
@@ -164,7 +184,7 @@ impl Book {
         now: Instant,
         batch: &mut Batch,
         most: usize,
-        next: impl Fn(&mut Self) -> Option<Arc<AllowanceKey>>,
+        next: impl Fn(&mut Self) -> Option<Arc<Key>>,
     ) {
         while batch.sent.len() < most
             && let Some(key) = next(self)
@@ -185,7 +205,7 @@ impl Book {
         now: Instant,
         batch: Batch,
         answer: Result<&[Exchanged], &Failed>,
-    ) -> Vec<(Arc<AllowanceKey>, Served)> {
+    ) -> Vec<(Arc<Key>, Served)> {
         let mut all = Vec::new();
         for (place, (key, sent)) in batch.sent.into_iter().enumerate() {
             let Some(account) = self.accounts.get_mut(&key) else { continue };

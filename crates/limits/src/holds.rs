@@ -2,8 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use loquat_domain::Meter;
-use loquat_store::AllowanceKey;
+use loquat_domain::{Meter, Micros};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -11,13 +10,14 @@ use crate::{
     account::{Answer, Refused, Taken},
     book::{Attempt, Want},
     error::Unavailable,
+    key::Key,
     rules::Count,
     shared::Shared,
 };
 
 /// What was taken from one account.
 pub(crate) struct Hold {
-    pub(crate) key: Arc<AllowanceKey>,
+    pub(crate) key: Arc<Key>,
     pub(crate) taken: Taken,
 }
 
@@ -90,9 +90,9 @@ impl Holds {
         Self { shared: Arc::clone(&self.shared), holds }
     }
 
-    /// What was taken from one account, which is held no longer.
-    pub(crate) fn of(&mut self, key: &AllowanceKey) -> Vec<Hold> {
-        self.holds.extract_if(.., |hold| *hold.key == *key).collect()
+    /// Ends what was taken from these counts: so much was used.
+    pub(crate) fn settle(&mut self, counts: &[Count], tokens: u64, cost: Micros) {
+        self.shared.settle(counts, &mut self.holds, tokens, cost);
     }
 }
 

@@ -48,6 +48,7 @@ mod book;
 mod demand;
 mod error;
 mod holds;
+mod key;
 mod limiter;
 mod rulebook;
 mod rules;

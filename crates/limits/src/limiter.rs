@@ -74,7 +74,7 @@ impl Limiter {
         let rules = self.shared.rules(scope).await?;
         let counts = match model {
             Some(model) => rules.counts(&scope.user, model),
-            None => rules.counts_of_all_models(&scope.user),
+            None => rules.counts_of_all_models(&scope.user).into(),
         };
         self.shared.look(&counts).await?;
         Ok(self.shared.standings(&counts))

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::RandomState,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -93,12 +94,13 @@ pub(crate) enum Read {
 /// reading at a time for each tenant.
 pub(crate) struct Rulebook {
     configured: ConfiguredLimits,
+    hashes: RandomState,
     tenants: Mutex<HashMap<TenantId, Known>>,
 }
 
 impl Rulebook {
     pub(crate) fn new(configured: ConfiguredLimits) -> Self {
-        Self { configured, tenants: Mutex::default() }
+        Self { configured, hashes: RandomState::new(), tenants: Mutex::default() }
     }
 
     fn tenants(&self) -> MutexGuard<'_, HashMap<TenantId, Known>> {
@@ -161,7 +163,11 @@ impl Rulebook {
         tenant: &TenantId,
         result: Result<Vec<Limit>, Failed>,
     ) -> Read {
-        let read = result.map(|set| Arc::new(self.configured.rules(tenant, &set, begun_at)));
+        let known = self.tenants().get(tenant).and_then(|known| known.rules.clone());
+        let read = result.map(|set| match known {
+            Some((rules, _)) if rules.are_of(&set) => rules,
+            _ => Arc::new(self.configured.rules(tenant, &set, begun_at, &self.hashes)),
+        });
         let mut tenants = self.tenants();
         let known = tenants.entry(tenant.clone()).or_default();
         if mem::take(&mut known.is_changed) && read.is_ok() {

@@ -2,12 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    hash::RandomState,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use loquat_domain::{Limit, LimitKey, Meter, Micros, TenantId, UserId, Whom};
 use loquat_store::{AllowanceKey, Exchange};
 use tokio::time::Instant;
+
+use crate::key::Key;
 
 /// The limits that the operator has written down. What is set for a tenant in the store while the
 /// processes run comes before both.
@@ -21,9 +24,15 @@ pub struct ConfiguredLimits {
 
 impl ConfiguredLimits {
     /// The limits that hold within a tenant for which `set` was set in the store at a time.
-    pub(crate) fn rules(&self, tenant: &TenantId, set: &[Limit], as_of: Instant) -> Rules {
+    pub(crate) fn rules(
+        &self,
+        tenant: &TenantId,
+        set: &[Limit],
+        as_of: Instant,
+        hashes: &RandomState,
+    ) -> Rules {
         let own = self.tenants.get(tenant).map_or(&[][..], Vec::as_slice);
-        let mut rules = Rules::new(tenant, as_of);
+        let mut rules = Rules::new(tenant, set.to_vec(), as_of, hashes.clone());
         for limit in self.every_tenant.iter().chain(own).chain(set) {
             rules.set(limit);
         }
@@ -34,7 +43,7 @@ impl ConfiguredLimits {
 /// One count that a request is counted in, and its limit.
 #[derive(Debug, Clone)]
 pub(crate) struct Count {
-    pub(crate) key: Arc<AllowanceKey>,
+    pub(crate) key: Arc<Key>,
     pub(crate) limit: LimitKey,
     pub(crate) most: u64,
     /// When that was known.
@@ -51,6 +60,11 @@ impl Count {
         }
     }
 }
+
+/// For how many users, and for how many models of each, the counts are kept: some megabytes at the
+/// most. Making them takes a few microseconds.
+const USERS_KEPT: usize = 1_024;
+const MODELS_KEPT: usize = 16;
 
 /// For each meter, in the order of [`Meter::ALL`], what is said: `Some(None)` lifts.
 type Meters = [Option<Option<u64>>; Meter::ALL.len()];
@@ -83,20 +97,40 @@ impl Said {
     }
 }
 
+type CountsByModel = HashMap<String, Arc<[Count]>>;
+
 /// The limits that hold within a tenant.
 #[derive(Debug)]
 pub(crate) struct Rules {
     tenant: TenantId,
+    /// What they were made of beside the configuration.
+    set: Vec<Limit>,
     as_of: Instant,
+    hashes: RandomState,
     together: Said,
     each: Said,
     users: HashMap<UserId, Said>,
+    /// The counts of users and models that have asked before.
+    counts: Mutex<HashMap<UserId, CountsByModel>>,
 }
 
 impl Rules {
-    fn new(tenant: &TenantId, as_of: Instant) -> Self {
-        let (together, each) = (Said::default(), Said::default());
-        Self { tenant: tenant.clone(), as_of, together, each, users: HashMap::new() }
+    fn new(tenant: &TenantId, set: Vec<Limit>, as_of: Instant, hashes: RandomState) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            set,
+            as_of,
+            hashes,
+            together: Said::default(),
+            each: Said::default(),
+            users: HashMap::new(),
+            counts: Mutex::default(),
+        }
+    }
+
+    /// Whether they are what is made of this, too.
+    pub(crate) fn are_of(&self, set: &[Limit]) -> bool {
+        self.set == set
     }
 
     /// What is set later comes before what was set earlier.
@@ -110,10 +144,22 @@ impl Rules {
     }
 
     /// The counts that a request of this user to this model is counted in.
-    pub(crate) fn counts(&self, user: &UserId, model: &str) -> Vec<Count> {
+    pub(crate) fn counts(&self, user: &UserId, model: &str) -> Arc<[Count]> {
+        let mut known = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counts) = known.get(user).and_then(|models| models.get(model)) {
+            return Arc::clone(counts);
+        }
         let mut counts = Vec::new();
         self.add_counts(user, None, &mut counts);
         self.add_counts(user, Some(model), &mut counts);
+        let counts = Arc::from(counts);
+        if known.len() >= USERS_KEPT {
+            known.clear();
+        }
+        let models = known.entry(user.clone()).or_default();
+        if models.len() < MODELS_KEPT {
+            models.insert(model.to_owned(), Arc::clone(&counts));
+        }
         counts
     }
 
@@ -148,7 +194,7 @@ impl Rules {
                 let key = AllowanceKey { tenant, user: user.cloned(), model: model.clone(), meter };
                 let limit = LimitKey { whom, model, meter };
                 let (most, as_of) = (most.min(Exchange::MOST), self.as_of);
-                counts.push(Count { key: Arc::new(key), limit, most, as_of });
+                counts.push(Count { key: Key::new(&self.hashes, key), limit, most, as_of });
             };
             add(Whom::Tenant, None, together);
             match own {
@@ -177,8 +223,9 @@ mod tests {
     }
 
     fn found(rules: &Rules, model: &str) -> Vec<(Whom, Option<String>, u64)> {
-        let counts = rules.counts(&ada(), model).into_iter();
-        counts.map(|count| (count.limit.whom, count.limit.model, count.most)).collect()
+        let named =
+            |count: &Count| (count.limit.whom.clone(), count.limit.model.clone(), count.most);
+        rules.counts(&ada(), model).iter().map(named).collect()
     }
 
     #[test]
@@ -191,7 +238,7 @@ mod tests {
             limit(Whom::EachUser, Some("small"), 3),
         ];
         let configured = ConfiguredLimits { every_tenant, ..ConfiguredLimits::default() };
-        let rules = configured.rules(&tenant(), &[], Instant::now());
+        let rules = configured.rules(&tenant(), &[], Instant::now(), &RandomState::new());
         let large = Some("large".to_owned());
         let expected = [
             (Whom::Tenant, None, 40),
@@ -209,9 +256,19 @@ mod tests {
         let own = vec![limit(Whom::Tenant, None, 2), limit(Whom::EachUser, None, 2)];
         let tenants = HashMap::from([(tenant(), own)]);
         let configured = ConfiguredLimits { every_tenant, tenants };
-        let rules = configured.rules(&tenant(), &[limit(Whom::EachUser, None, 3)], Instant::now());
+        let rules = configured.rules(
+            &tenant(),
+            &[limit(Whom::EachUser, None, 3)],
+            Instant::now(),
+            &RandomState::new(),
+        );
         assert_eq!(found(&rules, "any"), [(Whom::Tenant, None, 2), (Whom::EachUser, None, 3)]);
-        let stranger = configured.rules(&TenantId::new("globex").unwrap(), &[], Instant::now());
+        let stranger = configured.rules(
+            &TenantId::new("globex").unwrap(),
+            Vec::new(),
+            Instant::now(),
+            &RandomState::new(),
+        );
         assert_eq!(found(&stranger, "any"), [(Whom::Tenant, None, 1), (Whom::EachUser, None, 1)]);
     }
 
@@ -219,10 +276,14 @@ mod tests {
     fn a_users_own_limit_comes_before_that_of_each_user_also_when_it_lifts_it() {
         let every_tenant = vec![limit(Whom::User(ada()), None, 9), limit(Whom::EachUser, None, 1)];
         let configured = ConfiguredLimits { every_tenant, ..ConfiguredLimits::default() };
-        let rules = configured.rules(&tenant(), &[], Instant::now());
+        let rules = configured.rules(&tenant(), &[], Instant::now(), &RandomState::new());
         assert_eq!(found(&rules, "any"), [(Whom::User(ada()), None, 9)]);
-        let rules =
-            configured.rules(&tenant(), &[limit(Whom::User(ada()), None, None)], Instant::now());
+        let rules = configured.rules(
+            &tenant(),
+            &[limit(Whom::User(ada()), None, None)],
+            Instant::now(),
+            &RandomState::new(),
+        );
         assert_eq!(found(&rules, "any"), []);
     }
 }

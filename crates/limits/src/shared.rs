@@ -100,8 +100,10 @@ impl Shared {
     }
 
     fn debit_all(&self, counts: &[Count], tokens: u64, cost: Micros) {
+        let now = Instant::now();
+        let mut book = self.book();
         for count in counts {
-            self.debit(count, count.share(tokens, cost));
+            book.debit(now, count, count.share(tokens, cost));
         }
     }
 
@@ -134,18 +136,20 @@ impl Shared {
         }));
     }
 
-    /// Ends what was taken from one account, of which `used` was used together.
-    pub(crate) fn settle(&self, mut holds: Vec<Hold>, used: u64) {
-        let Some(last) = holds.pop() else { return };
-        let mut left = used;
-        let each = holds.into_iter().map(|hold| {
-            let of_this = hold.taken.amount.min(left);
-            left -= of_this;
-            (hold, of_this)
-        });
-        let mut ended: Vec<_> = each.collect();
-        ended.push((last, left));
-        self.end(ended);
+    /// Ends what was taken from these counts: so much was used.
+    pub(crate) fn settle(
+        &self,
+        counts: &[Count],
+        holds: &mut Vec<Hold>,
+        tokens: u64,
+        cost: Micros,
+    ) {
+        let now = Instant::now();
+        let mut book = self.book();
+        for count in counts {
+            let of_count = holds.extract_if(.., |hold| hold.key == count.key);
+            book.settle_all(now, count, of_count, count.share(tokens, cost));
+        }
     }
 
     fn end(&self, holds: impl IntoIterator<Item = (Hold, u64)>) {
@@ -154,14 +158,9 @@ impl Shared {
             let now = Instant::now();
             let mut book = self.book();
             for (hold, used) in holds {
-                book.settle(now, &hold.key, hold.taken, used);
+                book.settle(now, &hold, used);
             }
         }
-    }
-
-    /// Counts what was used without having been taken.
-    pub(crate) fn debit(&self, count: &Count, amount: u64) {
-        self.book().debit(Instant::now(), count, amount);
     }
 
     pub(crate) fn standings(&self, counts: &[Count]) -> Vec<Standing> {
