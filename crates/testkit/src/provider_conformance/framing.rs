@@ -15,20 +15,28 @@ use crate::{ClosedBy, UpstreamScript};
 /// An answer with everything in it that this wire can say: characters of one to four bytes, escapes,
 /// thoughts, two calls.
 fn rich(dialect: &dyn Dialect) -> Result<UpstreamScript, Inexpressible> {
-    let says = [
-        Say::Begin(None),
-        Say::Nothing,
-        Say::reasoning("hm… \u{1F914}"),
-        Say::text("Grüße, \u{1F600}\n\"你好\""),
-        Say::Text(Json::raw("\\ud83d")),
-        Say::Text(Json::raw("\\ude00")),
+    let calls = [
         Say::Call { index: 0, id: "call_1", name: "f" },
         Say::arguments(0, "{\"x\":\"é\"}"),
         Say::Call { index: 1, id: "call_2", name: "g" },
         Say::arguments(1, "{}"),
-        Say::Finish(FinishReason::ToolCalls, Some(super::hear::USAGE)),
-        Say::Done,
     ];
+    let thoughts = Say::reasoning("hm… \u{1F914}");
+    let can_say = |say: &Say| dialect.pen().write(say).is_some();
+    let mut says = vec![Say::Begin(None), Say::Nothing];
+    says.extend(can_say(&thoughts).then_some(thoughts));
+    says.extend([
+        Say::text("Grüße, \u{1F600}\n\"你好\""),
+        Say::Text(Json::raw("\\ud83d")),
+        Say::Text(Json::raw("\\ude00")),
+    ]);
+    let reason = if can_say(&calls[0]) {
+        says.extend(calls);
+        FinishReason::ToolCalls
+    } else {
+        FinishReason::Stop
+    };
+    says.extend([Say::Finish(reason, Some(super::hear::USAGE)), Say::Done]);
     script(dialect, &says)
 }
 
