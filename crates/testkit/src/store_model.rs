@@ -13,6 +13,7 @@
     reason = "a test panics where the store is wrong"
 )]
 
+mod bill;
 mod calls;
 mod ops;
 mod reads;
@@ -124,9 +125,8 @@ async fn play<D: Durable>(mut subject: D, ops: &[Op]) -> Result<(), String> {
             format!("{before}\nanswered: {}\nexpected: {}", got.text, expected.text)
         })?;
         trees.follow(&call, &expected)?;
-        let place = call.place();
-        let expected = reads::around(&witness, &place, &player).await;
-        let got = reads::around(subject.store(), &place, &player).await;
+        let expected = reads::around(&witness, &call, &player).await;
+        let got = reads::around(subject.store(), &call, &player).await;
         differ(&before, &expected, &got)?;
     }
     subject = subject.reopen().await;

@@ -14,7 +14,10 @@ use loquat_store::{
 };
 use uuid::Uuid;
 
-use super::ops::{HOMES, Key, Manner, New, Op, Run, STRANGERS, Start};
+use super::{
+    bill,
+    ops::{HOMES, Key, Manner, New, Op, Run, STRANGERS, Start},
+};
 use crate::{MemoryStore, store_conformance::Store};
 
 /// A time that is not over during a test, and one that is over at once.
@@ -40,6 +43,7 @@ pub(super) enum Call {
     PutSummary(Scope, ConversationId, i64, Summary),
     /// Claims all jobs, and ends this one.
     EndJob(Scope, ConversationId, Option<Duration>),
+    Bill(bill::Call),
     Forget,
 }
 
@@ -71,7 +75,9 @@ impl Call {
             Self::Stop(scope, response) | Self::DeleteResponse(scope, response) => {
                 (scope, None, Some(*response))
             }
-            Self::Forget => return PlaceOfCall { scope: None, home: None, response: None },
+            Self::Forget | Self::Bill(_) => {
+                return PlaceOfCall { scope: None, home: None, response: None };
+            }
         };
         PlaceOfCall { scope: Some(scope.clone()), home, response }
     }
@@ -137,6 +143,7 @@ pub(super) async fn make(store: &dyn Store, call: &Call) -> Outcome {
             store.put_summary(&scope, home, edits, summary).await.into()
         }
         Call::EndJob(scope, home, again) => end_job(store, &scope, home, again).await.into(),
+        Call::Bill(call) => bill::make(store, call).await,
         Call::Forget => store.forget_expired(1_000).await.into(),
     }
 }
@@ -280,10 +287,12 @@ impl Player {
                 let sign = Checkpoint { scope, response, at_work, log };
                 Call::Checkpoint(sign, time(alive))
             }
-            Op::Finish { who, turn, items, ref runs, keep, only_if_stale, notes } => {
+            Op::Finish { who, turn, items, ref runs, keep, only_if_stale, notes, ref spent } => {
                 let (scope, response) = self.turn(who, turn, witness).await;
                 let log = runs.iter().map(|run| self.run(response.id, *run)).collect();
                 let output = self.items(items, Some(response.id));
+                let charge = |(n, spent): (u128, &_)| self.charge(n, *spent, Some(response.id));
+                let charges = (0..).zip(spent).map(charge).collect();
                 let status = Status::Completed;
                 let response = Response { status, completed_at: Some(now), ..response };
                 let keep_log = time(keep);
@@ -308,8 +317,8 @@ impl Player {
                         keep_log,
                         only_if_stale,
                         context_state,
-                        route: None,
-                        charges: vec![],
+                        route: notes.map(|_| self.notes()),
+                        charges,
                     },
                 )
             }
@@ -321,6 +330,7 @@ impl Player {
                 let (scope, response) = self.turn(who, turn, witness).await;
                 Call::DeleteResponse(scope, response.id)
             }
+            Op::Bill(ref op) => Call::Bill(self.bill(op)),
             Op::Forget | Op::Reopen => Call::Forget,
         }
     }
@@ -358,7 +368,12 @@ impl Player {
         RawJson::from_checked(self.steps.to_string())
     }
 
-    fn now(&self) -> Timestamp {
+    /// How many calls there were.
+    pub(super) const fn step(&self) -> i64 {
+        self.steps
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
         Timestamp::from_micros(1_760_000_000_000_000 + self.steps * 1_000_001)
     }
 
@@ -517,7 +532,7 @@ impl Player {
     }
 }
 
-fn person(n: u8) -> Scope {
+pub(super) fn person(n: u8) -> Scope {
     let [first, second, third, fourth] = Player::people();
     match n % 4 {
         0 => first,

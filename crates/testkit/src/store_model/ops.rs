@@ -2,6 +2,8 @@
 
 use proptest::{collection::vec, option, prelude::*};
 
+use super::bill;
+
 /// A call in terms of what is there when its turn comes: a number picks one of it, so that a row of
 /// calls stays meaningful when it is shortened.
 #[derive(Debug, Clone)]
@@ -60,6 +62,7 @@ pub(super) enum Op {
         keep: bool,
         only_if_stale: bool,
         notes: Option<bool>,
+        spent: Vec<bill::Spent>,
     },
     Stop {
         who: u8,
@@ -87,6 +90,7 @@ pub(super) enum Op {
         home: u8,
         again: bool,
     },
+    Bill(bill::Op),
     Forget,
     Reopen,
 }
@@ -228,9 +232,10 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         4 => (who(), turn(), often(), any::<bool>(), option::of(run())).prop_map(
             |(who, turn, alive, at_work, run)| Op::Checkpoint { who, turn, alive, at_work, run }
         ),
-        8 => (who(), turn(), items(), vec(run(), 0..3), often(), seldom(), option::of(seldom())).prop_map(
-            |(who, turn, items, runs, keep, only_if_stale, notes)| {
-                Op::Finish { who, turn, items, runs, keep, only_if_stale, notes }
+        8 => (who(), turn(), items(), vec(run(), 0..3), (often(), seldom(), option::of(seldom())),
+            vec(bill::spent(), 0..3)).prop_map(
+            |(who, turn, items, runs, (keep, only_if_stale, notes), spent)| {
+                Op::Finish { who, turn, items, runs, keep, only_if_stale, notes, spent }
             }
         ),
         1 => (who(), turn()).prop_map(|(who, turn)| Op::Stop { who, turn }),
@@ -243,6 +248,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         }),
         1 => (who(), home(), any::<bool>())
             .prop_map(|(who, home, again)| Op::EndJob { who, home, again }),
+        8 => bill::op().prop_map(Op::Bill),
         1 => Just(Op::Forget),
         1 => Just(Op::Reopen),
     ]

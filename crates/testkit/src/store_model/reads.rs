@@ -5,7 +5,10 @@ use std::fmt::Debug;
 use loquat_domain::{ConversationId, Order, PageLimit, PageRequest, ResponseId, Scope};
 use loquat_store::{Archived, HistoryStart, Reach, StoreError};
 
-use super::calls::{PlaceOfCall, Player};
+use super::{
+    bill,
+    calls::{Call, Player},
+};
 use crate::store_conformance::Store;
 
 /// More than any row of calls makes: a store that is wrong may have no last page.
@@ -16,9 +19,14 @@ fn line<T: Debug>(what: &str, read: &Result<T, StoreError>) -> String {
 }
 
 /// What a call may have changed.
-pub(super) async fn around(store: &dyn Store, place: &PlaceOfCall, player: &Player) -> Vec<String> {
-    let Some(scope) = &place.scope else { return everything(store, player).await };
+pub(super) async fn around(store: &dyn Store, call: &Call, player: &Player) -> Vec<String> {
     let mut lines = Vec::new();
+    if matches!(call, Call::Bill(_)) {
+        bill::read(store, &mut lines).await;
+        return lines;
+    }
+    let place = call.place();
+    let Some(scope) = &place.scope else { return everything(store, player).await };
     if let Some(home) = place.home {
         conversation(store, scope, home, &mut lines).await;
     }
@@ -42,6 +50,7 @@ pub(super) async fn everything(store: &dyn Store, player: &Player) -> Vec<String
             response(store, &scope, id, &mut lines).await;
         }
     }
+    bill::read(store, &mut lines).await;
     // Leases that ran out at once did so at different times by different clocks.
     let mut stale = store.stale_turns(1_000).await;
     if let Ok(stale) = &mut stale {

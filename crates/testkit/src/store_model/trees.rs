@@ -202,7 +202,11 @@ impl Trees {
                 self.keys = keys;
             }
             // What is derived from items is compared with the other store only.
-            Call::Stop(..) | Call::PutSegment(..) | Call::PutSummary(..) | Call::EndJob(..) => {}
+            Call::Bill(_)
+            | Call::Stop(..)
+            | Call::PutSegment(..)
+            | Call::PutSummary(..)
+            | Call::EndJob(..) => {}
         }
         Ok(())
     }
