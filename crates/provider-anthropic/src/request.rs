@@ -66,7 +66,7 @@ impl<'a> Body<'a> {
     fn new(request: &'a ChatRequest, wire: &'a Messages) -> Result<Self, ProviderError> {
         let settings = &request.settings;
         let generation = wire.generation(&request.model);
-        let mut said = Conversation::new(request, &wire.seal)?;
+        let mut said = Conversation::new(request, Some(&wire.seal))?;
         let mut tools: Vec<_> =
             settings.tools.iter().map(WireTool::new).collect::<Result<_, _>>()?;
         let mut tool_choice = tool_choice(settings);
@@ -74,9 +74,6 @@ impl<'a> Body<'a> {
             // The wire refuses a history with calls when no tool is named.
             tools.extend(said.called.iter().map(|name| WireTool::unknown(name)));
             tool_choice = (!tools.is_empty()).then_some(WireToolChoice::None);
-        }
-        if wire.prompt_cache == PromptCache::Marked {
-            mark_cache_ends(&mut tools, &mut said);
         }
         let max_tokens = settings.max_output_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
         let may_think = !matches!(
@@ -89,6 +86,13 @@ impl<'a> Body<'a> {
             .filter(|_| may_think)
             .and_then(|effort| Thinking::new(effort, generation, max_tokens));
         let thinks = thinking.is_some_and(Thinking::is_on);
+        if !thinks && (generation == Generation::Budget || thinking.is_some()) {
+            // Who is known not to think may refuse what it has thought, and needs none of it.
+            said = Conversation::new(request, None)?;
+        }
+        if wire.prompt_cache == PromptCache::Marked {
+            mark_cache_ends(&mut tools, &mut said);
+        }
         let takes_sampling = generation != Generation::EffortOnly && !thinks;
         let sampling = Some(settings.sampling).filter(|_| takes_sampling).unwrap_or_default();
         let temperature = sampling.temperature.map(|temperature| temperature.min(1.0));

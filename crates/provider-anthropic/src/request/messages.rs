@@ -56,12 +56,16 @@ pub(super) struct Conversation<'a> {
 type Place = (usize, usize);
 
 impl<'a> Conversation<'a> {
-    /// Puts together what is said and asked.
+    /// Puts together what is said and asked; with the thoughts that this endpoint has sealed, or
+    /// without any.
     ///
     /// # Errors
     ///
     /// [`INEXPRESSIBLE`] when an image is none that the wire can carry.
-    pub(super) fn new(request: &'a ChatRequest, seal: &Seal) -> Result<Self, ProviderError> {
+    pub(super) fn new(
+        request: &'a ChatRequest,
+        seal: Option<&Seal>,
+    ) -> Result<Self, ProviderError> {
         let mut outputs: HashMap<_, VecDeque<_>> = HashMap::new();
         for (at, item) in request.input.iter().enumerate() {
             if let ItemContent::FunctionCallOutput(output) = item {
@@ -110,13 +114,18 @@ impl<'a> Conversation<'a> {
         item.is_operators()
     }
 
-    fn item(&mut self, at: usize, item: &'a ItemContent, seal: &Seal) -> Result<(), ProviderError> {
+    fn item(
+        &mut self,
+        at: usize,
+        item: &'a ItemContent,
+        seal: Option<&Seal>,
+    ) -> Result<(), ProviderError> {
         match item {
             ItemContent::Message(message) => self.message(message)?,
             ItemContent::FunctionCall(call) => self.call(call),
             ItemContent::FunctionCallOutput(output) => self.output(at, output),
             ItemContent::Reasoning(thought) => {
-                if let Some(thought) = Content::thought(thought, seal) {
+                if let Some(thought) = seal.and_then(|seal| Content::thought(thought, seal)) {
                     self.push(Speaker::Assistant, thought);
                 }
             }

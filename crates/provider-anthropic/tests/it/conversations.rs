@@ -1,8 +1,8 @@
 //! Conversations, as the endpoint sees them: messages that take turns, and every call with its
 //! result.
 
-use loquat_domain::{ImageDetail, ItemContent, Part, Role, Settings};
-use loquat_provider::{ProviderError, ProviderEvent};
+use loquat_domain::{ImageDetail, ItemContent, Part, ReasoningEffort, Role, Settings};
+use loquat_provider::{ChatRequest, ProviderError, ProviderEvent};
 use loquat_testkit::{ScriptedUpstream, UpstreamScript};
 use serde_json::{Value, json};
 
@@ -296,4 +296,23 @@ async fn a_part_that_ends_with_a_thought_is_marked_before_it() {
     let messages = upstream.requests()[1].json()["messages"].take();
     assert_eq!(messages[0]["content"][0]["cache_control"], json!({"type": "ephemeral"}));
     assert_eq!(messages[1]["content"][0].get("cache_control"), None);
+}
+
+#[tokio::test]
+async fn thoughts_do_not_go_back_to_a_model_that_shall_not_think() {
+    let upstream = ScriptedUpstream::always(thoughts()).await.unwrap();
+    let signed = sealed(&upstream).await.remove(0);
+    for (model, effort) in
+        [("claude-sonnet-4-5", None), ("claude-opus-5", Some(ReasoningEffort::None))]
+    {
+        let settings = Settings { reasoning_effort: effort, ..Settings::default() };
+        let input = vec![user("u"), thought("hm", Some(signed.clone())), assistant("a"), user("v")];
+        let request =
+            ChatRequest { cache_ends: vec![3], ..ChatRequest::new(model, settings, input) };
+        hear(&provider(options(&upstream)), request).await;
+        let mut messages = upstream.requests().pop().unwrap().json()["messages"].take();
+        let answer = messages[1]["content"].take();
+        let marked = json!([{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]);
+        assert_eq!(answer, marked, "{model}");
+    }
 }

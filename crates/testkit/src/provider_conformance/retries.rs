@@ -1,8 +1,12 @@
 //! What is tried again, how often, and what never is.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
 
 use loquat_provider::{ProviderError, ProviderEvent};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
 use super::{
     Dialect, Patience, Say, UpstreamFault, Verdict,
@@ -138,6 +142,34 @@ pub async fn an_unreachable_endpoint_is_unavailable(dialect: &dyn Dialect) -> Ve
     drop(upstream);
     let provider = dialect.provider(&endpoint(base_url, Patience::default()));
     let (_, error) = hear(&*provider, request()).await;
+    assert!(matches!(error, Some(ProviderError::Unavailable(Some(_)))), "{error:?}");
+    Ok(())
+}
+
+/// A name that nobody has (RFC 6761, section 6.4).
+pub async fn a_host_without_an_address_is_unavailable(dialect: &dyn Dialect) -> Verdict {
+    let patience = Patience { retries: 0, ..Patience::default() };
+    let provider = dialect.provider(&endpoint("http://nobody.invalid/v1".to_owned(), patience));
+    let (_, error) = hear(&*provider, request()).await;
+    assert!(matches!(error, Some(ProviderError::Unavailable(Some(_)))), "{error:?}");
+    Ok(())
+}
+
+/// Who answers does not speak TLS.
+pub async fn a_handshake_that_fails_is_unavailable(dialect: &dyn Dialect) -> Verdict {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let base_url = format!("https://{}/v1", listener.local_addr().unwrap());
+    let provider = dialect.provider(&endpoint(base_url, Patience::default()));
+    let answering = async {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        }
+    };
+    let (_, error) = tokio::select! {
+        heard = hear(&*provider, request()) => heard,
+        () = answering => unreachable!(),
+    };
     assert!(matches!(error, Some(ProviderError::Unavailable(Some(_)))), "{error:?}");
     Ok(())
 }

@@ -136,6 +136,8 @@ mod faults {
         an_answer_that_breaks_before_its_first_piece_is_asked_for_again: NeverTriesAgain,
         an_answer_that_has_begun_is_never_asked_for_again: TriesAgainInTheMiddle,
         an_unreachable_endpoint_is_unavailable: ConfusesErrors,
+        a_host_without_an_address_is_unavailable: ConfusesErrors,
+        a_handshake_that_fails_is_unavailable: ConfusesErrors,
         a_kept_connection_that_was_closed_meanwhile_is_replaced: NeverTriesAgain,
         answers_that_are_read_to_their_end_share_a_connection: LeavesEarly,
         an_end_that_comes_a_little_late_is_waited_for: LeavesEarly,
