@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(found(&rules, "any"), [(Whom::Tenant, None, 2), (Whom::EachUser, None, 3)]);
         let stranger = configured.rules(
             &TenantId::new("globex").unwrap(),
-            Vec::new(),
+            &[],
             Instant::now(),
             &RandomState::new(),
         );
