@@ -16,6 +16,7 @@ mod disconnect;
 mod endings;
 mod examples;
 mod harness;
+mod identity;
 mod main_job;
 mod privacy;
 mod sdk;
