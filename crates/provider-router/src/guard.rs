@@ -16,7 +16,7 @@ use std::{
 
 use loquat_provider::{ChatProvider, ProviderError};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
 
@@ -39,8 +39,6 @@ pub struct Upstream {
     waiting: AtomicUsize,
     in_flight: AtomicUsize,
     breaker: Mutex<Breaker>,
-    /// Wakes those who wait for a place at a provider that has just turned out to be broken.
-    opened: Notify,
 }
 
 impl Upstream {
@@ -58,7 +56,6 @@ impl Upstream {
             waiting: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
             breaker: Mutex::new(Breaker::new(options)),
-            opened: Notify::new(),
         }
     }
 
@@ -101,7 +98,8 @@ impl Upstream {
             return Err(refusal);
         }
         let place = self.place().await?;
-        // While it waited, the provider may have broken, or somebody else may be trying it.
+        // While it waited, the provider may have broken, or somebody else may be trying it. The place
+        // goes on to the next then, so that a queue at a broken provider is told at once.
         let pass = self.breaker().pass(Instant::now(), elsewhere)?;
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         Ok(Admission { upstream: Arc::clone(self), pass: Some(pass), _place: place })
@@ -113,10 +111,10 @@ impl Upstream {
             return Ok(Some(place));
         }
         let _waiting = Waiting::join(&self.waiting, self.options.max_queue)?;
-        tokio::select! {
-            place = Arc::clone(places).acquire_owned() => Ok(place.ok()),
-            () = self.opened.notified() => Err(Refusal::CircuitOpen),
-            () = tokio::time::sleep(self.options.queue_timeout) => Err(Refusal::QueueTimeout),
+        let place = Arc::clone(places).acquire_owned();
+        match tokio::time::timeout(self.options.queue_timeout, place).await {
+            Ok(place) => Ok(place.ok()),
+            Err(_) => Err(Refusal::QueueTimeout),
         }
     }
 
@@ -134,7 +132,6 @@ impl Upstream {
                 tracing::info!(provider = self.name, code, wait_ms, "provider is in doubt");
             }
             Some(Change::Opened { code, wait }) => {
-                self.opened.notify_waiters();
                 let wait_ms = millis(wait);
                 tracing::warn!(
                     provider = self.name,
