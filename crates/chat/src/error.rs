@@ -80,7 +80,7 @@ pub enum ChatError {
         /// When to try again.
         retry_after: Duration,
     },
-    /// The access of whoever asks is revoked.
+    /// The access of whoever asks is revoked, perhaps since their turn was accepted.
     #[error("access is revoked")]
     AccessRevoked,
     /// The process has just begun, and the store cannot tell yet whose access is revoked.

@@ -54,8 +54,8 @@ impl ChatService {
     ///
     /// # Errors
     ///
-    /// [`ChatError`]. Unless it is [`ChatError::Failed`] or [`ChatError::Stopped`], nothing was
-    /// stored.
+    /// [`ChatError`]. Unless it is [`ChatError::Failed`], [`ChatError::Stopped`] or
+    /// [`ChatError::AccessRevoked`], nothing was stored.
     pub async fn start_turn(&self, scope: &Scope, request: TurnRequest) -> Result<Turn, ChatError> {
         let inner = &self.inner;
         let Some(key) = request.once.clone() else { return self.begin_turn(scope, request).await };
@@ -67,7 +67,10 @@ impl ChatService {
             None => match self.begin_turn(scope, request).await {
                 Err(ChatError::Store(StoreError::Done(earlier))) => earlier,
                 // It was begun, by this request: how it came out is the answer to it.
-                begun @ (Ok(_) | Err(ChatError::Failed(_) | ChatError::Stopped)) => return begun,
+                begun @ (Ok(_)
+                | Err(ChatError::Failed(_) | ChatError::Stopped | ChatError::AccessRevoked)) => {
+                    return begun;
+                }
                 // In the way may be the same request, which came between the two looks.
                 Err(error) => self.earlier(scope, &once).await?.ok_or(error)?,
             },
@@ -209,6 +212,7 @@ impl Run {
         if !started.is_told() {
             started.tell(match &ended.response.status {
                 Status::Failed(failure) => Err(ChatError::Failed(failure.clone())),
+                Status::Cancelled(CancelReason::AccessRevoked) => Err(ChatError::AccessRevoked),
                 _ => Err(ChatError::Stopped),
             });
         }
