@@ -10,9 +10,7 @@ use loquat_auth::{
     Algorithm, JwtVerifier, Permissions, SigningSecret, TokenMinter, TokenRequest, TokenRules,
     VerificationKey,
 };
-use loquat_chat::{
-    ChatService, Clock as _, Limits, Model, ModelCatalog, Ports, SystemClock, SystemIds,
-};
+use loquat_chat::{ChatService, Clock as _, Limits, Model, ModelCatalog, Ports, SystemClock};
 use loquat_context::{Estimate, Policy};
 use loquat_domain::{Scope, TenantId, UserId};
 use loquat_http::{HttpState, SocketOptions};

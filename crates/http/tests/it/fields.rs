@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::stage::{ANNA, Stage};
+use crate::stage::{ANNA, Stage, all_powerful};
 
 /// What only the server sets (R05).
 const SERVER_OWNED: [&str; 14] = [
@@ -36,26 +36,28 @@ async fn writes(stage: &Stage) -> Vec<(String, Value)> {
         ("/v1/conversations".to_owned(), json!({"title": "New"})),
         (format!("{path}/items"), json!({"items": [{"role": "user", "content": "x"}]})),
         (path, json!({"title": "Changed"})),
+        ("/v1/route".to_owned(), json!({"input": "Hi"})),
+        ("/v1/admin/revocations".to_owned(), json!({"token_id": "t"})),
     ]
 }
 
 #[tokio::test]
 async fn what_only_the_server_sets_is_refused_and_nothing_happens() {
     let stage = Stage::new();
-    let writes = writes(&stage).await;
+    let (admin, writes) = (all_powerful(ANNA), writes(&stage).await);
     let before = stage.found("/v1/conversations").await;
     for (path, body) in &writes {
         for field in SERVER_OWNED {
             let mut body = body.clone();
             body[field] = json!("mine");
-            let param = stage.post(ANNA, path, &body).await.error(400, "unknown_parameter");
+            let param = stage.post(&admin, path, &body).await.error(400, "unknown_parameter");
             assert_eq!(param, field, "{path}");
         }
     }
     assert_eq!(stage.found("/v1/conversations").await, before);
     assert_eq!(stage.model.calls().len(), 0);
     for (path, body) in &writes {
-        assert_eq!(stage.post(ANNA, path, body).await.status, 200, "{path} succeeds as it is");
+        assert_eq!(stage.post(&admin, path, body).await.status, 200, "{path} succeeds as it is");
     }
 }
 

@@ -21,6 +21,7 @@ async fn paths(stage: &Stage) -> Vec<String> {
         "/v1/chat/completions".to_owned(),
         "/chat/stream".to_owned(),
         "/v1/conversations".to_owned(),
+        "/v1/route".to_owned(),
         format!("{path}/items"),
         path,
     ]

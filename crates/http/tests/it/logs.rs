@@ -9,7 +9,7 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::stage::{ANNA, Stage, request};
+use crate::stage::{ANNA, Stage, all_powerful, named, request};
 
 /// A log that the test reads.
 #[derive(Clone, Default)]
@@ -123,8 +123,15 @@ async fn nothing_that_was_said_and_no_token_is_logged() {
     stage.get(ANNA, &format!("/docs/{canary}")).await;
     stage.get(ANNA, &format!("/v1/models/{canary}")).await;
     stage.get("canary-of-the-token", "/v1/models").await;
+    let admin = all_powerful(ANNA);
+    let limit = json!({"whom": "user", "user": canary, "meter": "streams", "most": 1});
+    stage.put(&admin, "/v1/admin/limits", &limit).await.expect(200);
+    stage.post(&admin, "/v1/admin/revocations", &json!({"token_id": canary})).await.expect(200);
+    stage.get(&named(canary, ANNA), "/v1/models").await.error(401, "invalid_token");
+    stage.get(&admin, &format!("/v1/usage?user={canary}&after={canary}")).await;
+    stage.delete(&admin, &format!("/v1/admin/revocations?token_id={canary}")).await.expect(200);
     stage.send(request("CANARY-METHOD".parse().unwrap(), ANNA, "/v1/models")).await;
-    assert_eq!(log.requests().len(), 15);
+    assert_eq!(log.requests().len(), 20);
     let line = log.text();
     let line = line.lines().find(|line| line.to_lowercase().contains("canary"));
     assert_eq!(line, None);

@@ -7,6 +7,8 @@
     reason = "a test may fail at the spot"
 )]
 
+mod access;
+mod administration;
 mod background;
 mod branches;
 mod chat_stream;
@@ -20,6 +22,7 @@ mod faults;
 mod fields;
 mod hostile;
 mod idempotency;
+mod limits;
 mod logs;
 mod long_conversation;
 mod openapi;
@@ -31,3 +34,5 @@ mod routing;
 mod server;
 mod shapes;
 mod stage;
+mod thoughts;
+mod usage;

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use actix_web::http::Method;
+use loquat_auth::Permission;
 use loquat_provider::{FinishReason, ProviderEvent};
 use loquat_testkit::{FakeIds, ResponsesStreamChecker, Script, ScriptedProvider, Step};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::stage::{ANNA, Answer, BERT, FORGED, STRANGER, Stage, request};
+use crate::stage::{ANNA, Answer, BERT, FORGED, STRANGER, Stage, all_powerful, granting, request};
 
 /// A body that names some of these things.
 type BodyOf = fn(&Things) -> Value;
@@ -33,6 +34,8 @@ enum Names {
     Nothing,
     /// In its path.
     InPath,
+    /// Nowhere: it is about the whole tenant, and for those whose token grants this.
+    Granted(Permission),
 }
 
 const fn row(method: &'static str, path: &'static str, body: Option<BodyOf>, names: Names) -> Row {
@@ -78,6 +81,27 @@ const TABLE: &[Row] = &[
     row("GET", "/v1/models", None, Names::Nothing),
     row("GET", "/v1/models/{model}", None, Names::Nothing),
     row("POST", "/chat/stream", Some(|_| json!({"message": "Hi"})), Names::Nothing),
+    row("POST", "/v1/route", Some(|_| json!({"input": "Hi"})), Names::Nothing),
+    row("GET", "/v1/usage", None, Names::Nothing),
+    row("GET", "/v1/limits", None, Names::Nothing),
+    row(
+        "PUT",
+        "/v1/admin/limits",
+        Some(|_| json!({"whom": "tenant", "meter": "streams", "most": 9})),
+        Names::Granted(Permission::LimitsWrite),
+    ),
+    row("GET", "/v1/admin/limits", None, Names::Granted(Permission::LimitsWrite)),
+    row("DELETE", "/v1/admin/limits", None, Names::Granted(Permission::LimitsWrite)),
+    row(
+        "POST",
+        "/v1/admin/revocations",
+        Some(|_| json!({"user": "nobody"})),
+        Names::Granted(Permission::AccessWrite),
+    ),
+    row("GET", "/v1/admin/revocations", None, Names::Granted(Permission::AccessWrite)),
+    row("DELETE", "/v1/admin/revocations", None, Names::Granted(Permission::AccessWrite)),
+    row("GET", "/v1/admin/audit", None, Names::Granted(Permission::AuditRead)),
+    row("GET", "/v1/admin/providers", None, Names::Granted(Permission::ProvidersRead)),
 ];
 
 /// What anybody may ask for. This list may only shrink.
@@ -123,12 +147,19 @@ impl Things {
     }
 
     fn path(&self, row: &Row) -> String {
-        row.path
+        let query = match (row.method, row.path) {
+            ("DELETE", "/v1/admin/limits") => "?whom=tenant&meter=streams",
+            ("DELETE", "/v1/admin/revocations") => "?user=nobody",
+            _ => "",
+        };
+        let path = row
+            .path
             .replace("{conversation_id}", &self.conversation)
             .replace("{item_id}", &self.item)
             .replace("{response_id}", &self.response)
             .replace("{branch_id}", &self.branch)
-            .replace("{model}", "echo")
+            .replace("{model}", "echo");
+        path + query
     }
 
     /// Everything of Anna's that can be seen.
@@ -247,6 +278,69 @@ async fn what_is_for_everybody_shows_nothing_of_others() {
     }
 }
 
+/// Whoever has no scope for it learns which one is needed, whatever is sent, and nothing happens.
+#[tokio::test]
+async fn what_concerns_a_whole_tenant_needs_a_scope() {
+    let stage = Stage::new();
+    let things = Things::of_anna(&stage).await;
+    let admin = all_powerful(ANNA);
+    for row in TABLE {
+        let Names::Granted(needed) = row.names else { continue };
+        let every_other = Permission::ALL.into_iter().filter(|it| *it != needed);
+        let every_other = every_other.map(Permission::as_str).collect::<Vec<_>>().join(",");
+        let seen = stage.get(&admin, "/v1/admin/audit").await.without_request_id();
+        for token in [ANNA, BERT, &format!("{ANNA}|{every_other}")] {
+            let refused = call(&stage, row, &things, Some(token)).await;
+            refused.error(403, "insufficient_scope");
+            assert!(refused.text().contains(needed.as_str()), "{}", refused.text());
+            let challenge = refused.header("www-authenticate").unwrap();
+            let expected = format!(r#"Bearer error="insufficient_scope", scope="{needed}""#);
+            assert_eq!(challenge, expected);
+            let junk = request(row.method.parse().unwrap(), token, row.path).set_payload("{");
+            assert_eq!(stage.send(junk).await.without_request_id(), refused, "{}", row.path);
+        }
+        let now = stage.get(&admin, "/v1/admin/audit").await.without_request_id();
+        assert_eq!(now, seen, "{} {}", row.method, row.path);
+        let own = call(&stage, row, &things, Some(&granting(needed, ANNA))).await;
+        assert_eq!(own.status, 200, "{} {}: {}", row.method, row.path, own.text());
+    }
+}
+
+/// One tenant's administrator sees, changes and takes away nothing of another's.
+#[tokio::test]
+async fn an_administrator_is_one_of_a_single_tenant() {
+    let stage = Stage::new();
+    let (own, foreign) = (all_powerful(ANNA), all_powerful(STRANGER));
+    let limit = json!({"whom": "user", "user": "bert", "meter": "streams", "most": 3});
+    stage.put(&own, "/v1/admin/limits", &limit).await.expect(200);
+    stage.post(&own, "/v1/admin/revocations", &json!({"user": "secret"})).await.expect(200);
+    let lists = ["/v1/admin/limits", "/v1/admin/revocations", "/v1/admin/audit", "/v1/limits"];
+    let mut before = Vec::new();
+    for list in lists {
+        let seen = stage.get(&foreign, list).await.expect(200);
+        assert_eq!(seen["data"], json!([]), "{list}");
+        before.push(stage.get(&own, list).await.without_request_id());
+    }
+    let entry = before[2].json()["data"][0]["id"].as_str().unwrap().to_owned();
+    for (path, code) in [
+        ("/v1/admin/limits?whom=user&user=bert&meter=streams", "limit_not_found"),
+        ("/v1/admin/revocations?user=secret", "revocation_not_found"),
+    ] {
+        let theirs = stage.delete(&foreign, path).await;
+        theirs.error(404, code);
+        let nobodys = path.replace("=bert", "=nobody").replace("=secret", "=nobody");
+        let nobodys = stage.delete(&foreign, &nobodys).await;
+        assert_eq!(theirs.without_request_id(), nobodys.without_request_id(), "{path}");
+    }
+    let theirs = stage.get(&foreign, &format!("/v1/admin/audit?after={entry}")).await;
+    assert_eq!(theirs.error(400, "invalid_cursor"), "after");
+    let nobodys = stage.get(&foreign, &format!("/v1/admin/audit?after=audit_{NOBODYS}")).await;
+    assert_eq!(theirs.without_request_id(), nobodys.without_request_id());
+    for (list, before) in lists.into_iter().zip(before) {
+        assert_eq!(stage.get(&own, list).await.without_request_id(), before, "{list}");
+    }
+}
+
 #[tokio::test]
 async fn an_id_in_a_path_that_is_no_id_is_one_that_nobody_has() {
     let stage = Stage::new();
@@ -276,7 +370,9 @@ async fn an_id_in_a_body_that_is_somebody_elses_is_one_that_nobody_has() {
     let anna = Things::of_anna(&stage).await;
     let before = anna.seen_by_anna(&stage).await;
     let nobody = Things::of_nobody();
-    let bodies: [(&str, BodyOf); 10] = [
+    let bodies: [(&str, BodyOf); 12] = [
+        ("/v1/route", |it| json!({"input": "x", "conversation": it.conversation})),
+        ("/v1/route", |it| json!({"input": "x", "previous_response_id": it.response})),
         (
             "/v1/responses",
             |it| json!({"input": "x", "conversation": {"id": it.conversation, "after": it.item}}),

@@ -43,6 +43,17 @@ fn scripts() -> Vec<(&'static str, Script)> {
     ];
     let thoughts =
         [thought("Hm. "), thought("So."), said("Four"), said("."), finished(FinishReason::Stop)];
+    let summary = |part, delta: &str| {
+        Step::Event(ProviderEvent::ReasoningSummary { part, delta: delta.to_owned() })
+    };
+    let sealed_thoughts = [
+        summary(0, "First "),
+        summary(0, "this."),
+        summary(4, "Then that."),
+        Step::Event(ProviderEvent::ReasoningSealed("sealed".to_owned())),
+        said("Four."),
+        finished(FinishReason::Stop),
+    ];
     let function_calls =
         calls(0, "f").into_iter().chain(calls(1, "g")).chain([finished(FinishReason::ToolCalls)]);
     let refusal = [refused("I "), refused("will not."), finished(FinishReason::Stop)];
@@ -52,6 +63,7 @@ fn scripts() -> Vec<(&'static str, Script)> {
     vec![
         ("completed", Script::new(text)),
         ("completed", Script::new(thoughts)),
+        ("completed", Script::new(sealed_thoughts)),
         ("completed", Script::new(function_calls)),
         ("completed", Script::new(refusal)),
         ("completed", Script::new([finished(FinishReason::Stop)])),

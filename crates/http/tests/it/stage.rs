@@ -15,15 +15,18 @@ use actix_web::{
 };
 use async_trait::async_trait;
 use futures::Stream;
-use loquat_auth::{AuthError, InvalidReason, Permissions, Principal, TokenVerifier};
-use loquat_chat::{
-    ChatService, Clock, IdSource, Limits, Model, ModelCatalog, ModelSummariser, Ports, Summariser,
-};
+use loquat_auth::{AuthError, InvalidReason, Permission, Permissions, Principal, TokenVerifier};
+use loquat_chat::{ChatService, Limits, Model, ModelCatalog, ModelSummariser, Ports, Summariser};
 use loquat_context::{Estimate, Policy};
-use loquat_domain::{Scope, TenantId, Timestamp, UserId};
+use loquat_domain::{Micros, Price, Scope, TenantId, Timestamp, TokenId, UserId};
 use loquat_http::HttpState;
-use loquat_provider::{ChatProvider, EchoProvider};
-use loquat_store::{ContextStore, ConversationStore, TurnStore, Upkeep};
+use loquat_provider::{
+    AnswerStream, Attempt, AttemptOutcome, ChatProvider, ChatRequest, Choice, EchoProvider,
+    ProviderError,
+};
+use loquat_store::{
+    AccessStore, ContextStore, ConversationStore, Ledger, LimitStore, TurnStore, Upkeep,
+};
 use loquat_testkit::{FakeClock, FakeIds, MemoryStore, Script, ScriptedProvider};
 use serde_json::Value;
 
@@ -34,10 +37,12 @@ pub(crate) struct Stage {
     pub(crate) chat: ChatService,
     /// The model `scripted`.
     pub(crate) model: ScriptedProvider,
+    /// The service's and the store's.
+    pub(crate) clock: FakeClock,
     pub(crate) state: HttpState,
 }
 
-/// A token that speaks for a person: `tenant/user`.
+/// A token that speaks for a person: `tenant/user`, or `tenant/user|granted,words|name`.
 pub(crate) const ANNA: &str = "acme/anna";
 /// Another user of Anna's tenant.
 pub(crate) const BERT: &str = "acme/bert";
@@ -49,6 +54,21 @@ pub(crate) const FORGED: &str = "forged";
 pub(crate) fn scope(token: &str) -> Option<Scope> {
     let (tenant, user) = token.split_once('/')?;
     Some(Scope { tenant: TenantId::new(tenant).ok()?, user: UserId::new(user).ok()? })
+}
+
+/// The token of a person that grants this.
+pub(crate) fn granting(permission: Permission, token: &str) -> String {
+    format!("{token}|{permission}")
+}
+
+/// The token of a person that grants everything.
+pub(crate) fn all_powerful(token: &str) -> String {
+    format!("{token}|{}", Permission::ALL.map(Permission::as_str).join(","))
+}
+
+/// The token of a person that has a name of its own.
+pub(crate) fn named(id: &str, token: &str) -> String {
+    format!("{token}||{id}")
 }
 
 /// What a verifier says of a token.
@@ -64,32 +84,71 @@ impl TokenVerifier for Believer {
 }
 
 fn believe(token: &str) -> Result<Principal, AuthError> {
-    let scope = scope(token).ok_or(AuthError::Invalid(InvalidReason::Signature))?;
-    let permissions = Permissions::default();
+    let mut parts = token.split('|');
+    let scope = parts.next().and_then(scope);
+    let scope = scope.ok_or(AuthError::Invalid(InvalidReason::Signature))?;
+    let words = parts.next().unwrap_or_default().split(',').filter(|word| !word.is_empty());
+    let permissions = Permissions::new(words).unwrap();
+    let token_id = parts.next().map(|id| TokenId::new(id).unwrap());
     let expires_at = Timestamp::from_micros(i64::MAX);
-    Ok(Principal { scope, permissions, token_id: None, expires_at })
-}
-
-struct StandingClock(FakeClock);
-
-impl Clock for StandingClock {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-}
-
-struct CountingIds(FakeIds);
-
-impl IdSource for CountingIds {
-    fn next(&self) -> uuid::Uuid {
-        self.0.next_id()
-    }
+    Ok(Principal { scope, permissions, token_id, expires_at })
 }
 
 /// All ports of a store.
-pub(crate) trait AnyStore: ConversationStore + TurnStore + Upkeep + ContextStore {}
+pub(crate) trait AnyStore:
+    ConversationStore + TurnStore + Upkeep + ContextStore + Ledger + LimitStore + AccessStore
+{
+}
 
-impl<S: ConversationStore + TurnStore + Upkeep + ContextStore> AnyStore for S {}
+impl<S> AnyStore for S where
+    S: ConversationStore + TurnStore + Upkeep + ContextStore + Ledger + LimitStore + AccessStore
+{
+}
+
+/// A model that chooses others, and whose first choice is away.
+struct Chooser(EchoProvider);
+
+impl Chooser {
+    fn choice() -> Choice {
+        Choice {
+            models: vec!["away".to_owned(), "echo".to_owned()],
+            rule: Some("short".to_owned()),
+            complexity: Some(7),
+            why: vec!["it is short".to_owned()],
+        }
+    }
+}
+
+#[async_trait]
+impl ChatProvider for Chooser {
+    async fn start(&self, request: ChatRequest) -> Result<AnswerStream, ProviderError> {
+        request.trail.choose(Self::choice());
+        let attempts =
+            [("away", AttemptOutcome::NotMade("circuit_open")), ("echo", AttemptOutcome::Answers)];
+        for (model, outcome) in attempts {
+            request.trail.attempt(Attempt {
+                model: model.to_owned(),
+                provider: "test".to_owned(),
+                upstream: model.to_owned(),
+                outcome,
+            });
+        }
+        self.0.start(request).await
+    }
+
+    fn choose(&self, _: &ChatRequest) -> Option<Choice> {
+        Some(Self::choice())
+    }
+}
+
+/// What a million tokens of the models cost: each part something else.
+pub(crate) const PRICE: Price = Price {
+    input: Micros(1_000_000),
+    cached: Micros(100_000),
+    cache_write: Micros(1_250_000),
+    output: Micros(5_000_000),
+    reasoning: Micros(6_000_000),
+};
 
 fn model(id: &str, provider: Arc<dyn ChatProvider>) -> Model {
     Model {
@@ -99,7 +158,7 @@ fn model(id: &str, provider: Arc<dyn ChatProvider>) -> Model {
         provider,
         context_window: 4_096,
         max_output_tokens: 512,
-        price: loquat_domain::Price::default(),
+        price: PRICE,
         tenants: None,
         counter: Arc::new(Estimate),
         policy: Policy::balanced(),
@@ -127,8 +186,9 @@ impl Stage {
     }
 
     fn of(scripted: ScriptedProvider, verdict: Verdict, limits: Limits) -> Self {
-        let store = Arc::new(MemoryStore::default());
-        Self::assembled(Arc::clone(&store), store, scripted, None, verdict, limits)
+        let clock = FakeClock::default();
+        let store = Arc::new(MemoryStore::with_clock(clock.clone()));
+        Self::assembled(Arc::clone(&store), store, clock, scripted, None, verdict, limits)
     }
 
     /// A stage on this store, whose summaries `notes` writes.
@@ -140,12 +200,14 @@ impl Stage {
         let notes = ModelSummariser::new(Arc::new(model("notes", Arc::new(notes))));
         let limits = Limits { summary_tokens: 120, ..Limits::default() };
         let unused = Arc::new(MemoryStore::default());
-        Self::assembled(store, unused, scripted, Some(Arc::new(notes)), believe, limits)
+        let (clock, notes) = (FakeClock::default(), Some(Arc::new(notes) as Arc<dyn Summariser>));
+        Self::assembled(store, unused, clock, scripted, notes, believe, limits)
     }
 
     fn assembled<S: AnyStore>(
         store: Arc<S>,
         memory: Arc<MemoryStore>,
+        clock: FakeClock,
         scripted: ScriptedProvider,
         summariser: Option<Arc<dyn Summariser>>,
         verdict: Verdict,
@@ -155,17 +217,21 @@ impl Stage {
             model("echo", Arc::new(EchoProvider::default())),
             model("scripted", Arc::new(scripted.clone())),
             model("with/slash", Arc::new(EchoProvider::default())),
+            Model {
+                tenants: Some(Arc::new([TenantId::new("other").unwrap()].into())),
+                ..model("for-others", Arc::new(Chooser(EchoProvider::default())))
+            },
         ];
         let runtime = tokio::runtime::Handle::current();
         let ports = Ports {
             summariser,
-            clock: Arc::new(StandingClock(FakeClock::default())),
-            ids: Arc::new(CountingIds(FakeIds::new())),
+            clock: Arc::new(clock.clone()),
+            ids: Arc::new(FakeIds::new()),
             ..Ports::on(&store, ModelCatalog::new(models, "echo").unwrap(), &runtime)
         };
         let chat = ChatService::new(ports, limits, runtime);
         let state = HttpState::new(chat.clone(), Arc::new(Believer(verdict)));
-        Self { store: memory, chat, model: scripted, state }
+        Self { store: memory, chat, model: scripted, clock, state }
     }
 
     /// Sends a request as it is.
@@ -220,6 +286,10 @@ impl Stage {
 
     pub(crate) async fn delete(&self, token: &str, path: &str) -> Answer {
         self.send(request(Method::DELETE, token, path)).await
+    }
+
+    pub(crate) async fn put(&self, token: &str, path: &str, body: &Value) -> Answer {
+        self.send(request(Method::PUT, token, path).set_json(body)).await
     }
 
     pub(crate) async fn post(&self, token: &str, path: &str, body: &Value) -> Answer {
