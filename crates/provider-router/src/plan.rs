@@ -41,10 +41,11 @@ impl Map<'_> {
         last: Option<&Last>,
     ) -> Result<Plan, ProviderError> {
         let rule = self.rules.iter().find(|rule| rule.when.hold(facts));
-        let mut why = vec![rule.map_or_else(
-            || "no rule matches".to_owned(),
-            |rule| format!("rule {} matches", rule.name),
-        )];
+        let mut why = match rule {
+            Some(rule) => vec![format!("rule {} matches", rule.name)],
+            None if self.rules.is_empty() => Vec::new(),
+            None => vec!["no rule matches".to_owned()],
+        };
         let route = rule.map_or(self.route, |rule| &rule.route);
         let mut targets = able(route, facts, spread, &mut why)?;
         if let Some(last) = last {
