@@ -19,7 +19,8 @@ use loquat_provider::{ProviderError, ProviderEvent, Trail};
 use tokio::time::{Instant, Sleep};
 
 use crate::{
-    Credentials, Limits, Refusal, Said, Translator, Wire, refusal::is_no_stream, sse::SseReader,
+    Credentials, Limits, Pause, Refusal, Said, Translator, Wire, refusal::is_no_stream,
+    sse::SseReader,
 };
 
 /// How long the usage and the end of the stream may take once the model has said why it stopped.
@@ -128,7 +129,7 @@ impl<W: Wire> Answer<W> {
                 Ok(response) => {
                     self.source = Some(Source {
                         body: response.into_body(),
-                        frames: SseReader::default(),
+                        frames: SseReader::new(W::MAX_EVENT_BYTES),
                         translator: self.wire.translator(),
                     });
                     return Ok(());
@@ -150,6 +151,13 @@ impl<W: Wire> Answer<W> {
     /// or it would come too late.
     async fn pause(&mut self, refusal: Refusal) -> Result<(), ProviderError> {
         let Refusal { error, pause } = refusal;
+        if pause == Pause::Rewritten
+            && let Some(body) = self.wire.rewrite(&self.call.body)
+        {
+            tracing::debug!(%error, "the provider is asked otherwise");
+            self.call.body = Bytes::from(body);
+            return Ok(());
+        }
         let may_retry = error.may_be_retried() && self.tries < self.limits.retries;
         let delay = pause.delay(self.limits.retry_delay, self.tries).filter(|_| may_retry);
         let Some(delay) = delay.filter(|delay| Instant::now() + *delay < self.first_token_by)
@@ -190,7 +198,7 @@ impl<W: Wire> Answer<W> {
             return self.drain().await;
         }
         let frame = source.frames.next();
-        match frame.map_err(|_| ProviderError::Protocol("an event of more than 1 MiB"))? {
+        match frame.map_err(|_| ProviderError::Protocol("an event that is too large"))? {
             Some(frame) => {
                 let said = source.translator.frame(&frame, &mut self.ready);
                 self.write_usage_down();

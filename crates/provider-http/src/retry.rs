@@ -22,6 +22,10 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 pub enum Pause {
     /// The next attempt would fail as well.
     Never,
+    /// Nothing, but the request must be written otherwise: see
+    /// [`Wire::rewrite`](crate::Wire::rewrite). It is no further try of the same request, and made
+    /// whatever the error is.
+    Rewritten,
     /// Nothing, for the first further attempt; then like [`Pause::Backoff`].
     Short,
     /// A time of our choice.
@@ -36,7 +40,7 @@ impl Pause {
     /// come back together.
     pub(crate) fn delay(self, longest: Duration, tries: u32) -> Option<Duration> {
         match self {
-            Self::Never => None,
+            Self::Never | Self::Rewritten => None,
             Self::Short if tries == 0 => Some(Duration::ZERO),
             Self::Short | Self::Backoff => Some(jitter(longest.saturating_mul(1 << tries.min(6)))),
             Self::After(wish) if wish > LONGEST_GRANTED => None,

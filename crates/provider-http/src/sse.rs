@@ -9,10 +9,6 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use memchr::{memchr, memchr2};
 
-/// The largest event that is read, in bytes: a model's whole answer fits many times, and a sender
-/// that never ends its line cannot take more memory than this.
-pub(crate) const MAX_EVENT_BYTES: usize = 1024 * 1024;
-
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// One server-sent event.
@@ -24,7 +20,7 @@ pub struct Frame {
     pub data: Bytes,
 }
 
-/// The event is larger than [`MAX_EVENT_BYTES`].
+/// The event is larger than it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooLarge;
 
@@ -32,8 +28,10 @@ pub(crate) struct TooLarge;
 ///
 /// Each byte is looked at once and, while an event lies within one chunk, copied never: its data
 /// is a slice of the chunk.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SseReader {
+    /// The largest event that is read, in bytes.
+    max_event_bytes: usize,
     /// What has not been looked at.
     chunk: Bytes,
     /// The beginning of a line whose end has not come.
@@ -49,6 +47,21 @@ pub(crate) struct SseReader {
 }
 
 impl SseReader {
+    /// A reader of events of at most so many bytes: a sender that never ends its line cannot take
+    /// more memory than this.
+    pub(crate) fn new(max_event_bytes: usize) -> Self {
+        Self {
+            max_event_bytes,
+            chunk: Bytes::new(),
+            partial: BytesMut::new(),
+            after_cr: false,
+            past_first_line: false,
+            name: Bytes::new(),
+            data: None,
+            joined: BytesMut::new(),
+        }
+    }
+
     /// Hands over the next chunk. The one before must have been read to its end.
     pub(crate) fn push(&mut self, chunk: Bytes) {
         debug_assert!(self.chunk.is_empty(), "the chunk before has not been read to its end");
@@ -81,7 +94,7 @@ impl SseReader {
         }
         let end = memchr2(b'\r', b'\n', &self.chunk);
         let held = self.name.len() + self.data.as_ref().map_or(self.joined.len(), Bytes::len);
-        if held + self.partial.len() + end.unwrap_or(self.chunk.len()) > MAX_EVENT_BYTES {
+        if held + self.partial.len() + end.unwrap_or(self.chunk.len()) > self.max_event_bytes {
             return Err(TooLarge);
         }
         let Some(end) = end else {

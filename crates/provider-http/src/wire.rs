@@ -16,6 +16,10 @@ pub trait Wire: Send + Sync + 'static {
     /// Reads one answer.
     type Translator: Translator;
 
+    /// The largest event that is read, in bytes; 1 MiB, which is many times the pieces in which
+    /// answers come. A wire that repeats a whole answer in one event needs more.
+    const MAX_EVENT_BYTES: usize = 1024 * 1024;
+
     /// The request as the endpoint wants it.
     ///
     /// # Errors
@@ -31,6 +35,13 @@ pub trait Wire: Send + Sync + 'static {
     /// the beginning of what it said. The words are to be classified, never passed on.
     fn refusal(&self, status: StatusCode, wait: Option<Duration>, body: &[u8]) -> Refusal {
         ErrorReport::read(body).refusal(status, wait)
+    }
+
+    /// The request's body once more, without whatever the endpoint has just refused with
+    /// [`Pause::Rewritten`](crate::Pause::Rewritten); `None` when there is nothing to leave out. Each
+    /// time something must go, because the endpoint is asked as long as there is a body.
+    fn rewrite(&self, _body: &[u8]) -> Option<Vec<u8>> {
+        None
     }
 }
 

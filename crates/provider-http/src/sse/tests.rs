@@ -4,11 +4,13 @@ use proptest::prelude::*;
 
 use super::*;
 
+const MAX_EVENT_BYTES: usize = 64 * 1024;
+
 /// What a stream gives: its events as name and data, and whether it was refused at the end.
 type Read = (Vec<(String, String)>, bool);
 
 fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Read {
-    let mut reader = SseReader::default();
+    let mut reader = SseReader::new(MAX_EVENT_BYTES);
     let mut frames = Vec::new();
     for chunk in chunks {
         reader.push(Bytes::copy_from_slice(chunk));
@@ -95,7 +97,7 @@ fn an_event_at_the_limit_is_read_and_one_byte_more_is_refused() {
 #[test]
 fn a_line_that_never_ends_is_refused_at_the_limit_whatever_it_is() {
     for start in ["data: ", ": ", "foo: ", ""] {
-        let mut reader = SseReader::default();
+        let mut reader = SseReader::new(MAX_EVENT_BYTES);
         reader.push(Bytes::copy_from_slice(start.as_bytes()));
         assert_eq!(reader.next(), Ok(None));
         let chunk = Bytes::from(vec![b'x'; 1400]);
@@ -130,7 +132,7 @@ fn comments_may_go_on_for_ever() {
 #[test]
 fn an_event_within_one_chunk_is_not_copied() {
     let chunk = Bytes::from_static(b"data: abc\n\n");
-    let mut reader = SseReader::default();
+    let mut reader = SseReader::new(MAX_EVENT_BYTES);
     reader.push(chunk.clone());
     let frame = reader.next().unwrap().unwrap();
     assert_eq!(frame.data.as_ptr(), chunk.slice(6..).as_ptr());

@@ -1,9 +1,11 @@
 //! The Responses wire.
 
 mod azure;
+mod conformance;
 mod cuts;
 mod requests;
 mod round_trip;
+mod seals;
 mod transcripts;
 
 use loquat_provider::ProviderEvent;
