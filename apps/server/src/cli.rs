@@ -34,6 +34,39 @@ pub(crate) enum Command {
     Migrate,
     /// Print the effective configuration, without secrets
     Config,
+    /// Revoke access to a tenant's data, or give it back
+    Access(AccessArgs),
+}
+
+/// Whose access, and what becomes of it.
+#[derive(Debug, Args)]
+pub(crate) struct AccessArgs {
+    /// What becomes of it
+    #[arg(value_enum)]
+    pub(crate) act: AccessAct,
+    /// Customer whose data it is
+    #[arg(long)]
+    pub(crate) tenant: String,
+    /// The access of this user of the tenant; without --user and --token, everybody's
+    #[arg(long, conflicts_with = "token")]
+    pub(crate) user: Option<String>,
+    /// The access of whoever shows the token of this name (its claim `jti`)
+    #[arg(long)]
+    pub(crate) token: Option<String>,
+    /// Forget the revocation after this time, such as 24h; without it, never
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) lasts: Option<Duration>,
+}
+
+/// What becomes of an access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum AccessAct {
+    /// New requests are refused, and running answers end
+    Revoke,
+    /// It is as if it had never been revoked
+    Restore,
+    /// Print what is revoked, a line each
+    List,
 }
 
 /// What a token shall say.

@@ -12,9 +12,14 @@ mod documentation;
 mod environment;
 mod fault;
 mod flags;
+mod guard;
 mod limits;
 mod models;
+mod money;
+mod providers;
+mod quotas;
 mod reader;
+mod routes;
 mod server;
 mod settings;
 #[cfg(test)]
@@ -39,10 +44,14 @@ pub(crate) use database::{DatabaseSection, Target};
 pub(crate) use environment::Environment;
 pub(crate) use fault::Faults;
 pub(crate) use flags::Flags;
+pub(crate) use guard::GuardSection;
 pub(crate) use limits::LimitsSection;
-pub(crate) use models::{
-    AuthStyle, EchoSection, MaxTokensField, ModelSection, OpenAiSection, ProviderSection, Tokenizer,
+pub(crate) use models::{Ability, ModelSection, ThoughtsStyle, Tokenizer};
+pub(crate) use providers::{
+    AuthStyle, EchoSection, MaxTokensField, OpenAiSection, Patience, ProviderSection, WireStyle,
 };
+pub(crate) use quotas::QuotaSection;
+pub(crate) use routes::{Effort, RouteSection, RuleSection, Step};
 pub(crate) use server::{LogFormat, LogSection, ServerSection};
 
 /// Everything that can be configured.
@@ -59,7 +68,10 @@ pub(crate) struct Config {
     pub(crate) limits: LimitsSection,
     pub(crate) context: ContextSection,
     pub(crate) providers: BTreeMap<String, ProviderSection>,
+    pub(crate) guards: BTreeMap<String, GuardSection>,
     pub(crate) models: BTreeMap<String, ModelSection>,
+    pub(crate) routes: BTreeMap<String, RouteSection>,
+    pub(crate) quotas: Vec<QuotaSection>,
 }
 
 /// The variable that names the file.
@@ -108,6 +120,20 @@ impl Config {
             let model = reader::section(&path, table, None, faults).unwrap_or_default();
             config.models.insert(name, model);
         }
+        for (name, table) in reader::tables(&mut table, "guards", faults) {
+            let path = format!("guards.{name}");
+            let guard = reader::section(&path, table, None, faults).unwrap_or_default();
+            config.guards.insert(name, guard);
+        }
+        for (name, mut table) in reader::tables(&mut table, "routes", faults) {
+            let path = format!("routes.{name}");
+            let rules = reader::list(&mut table, &format!("{path}.rules"), faults);
+            let mut route: RouteSection =
+                reader::section(&path, table, None, faults).unwrap_or_default();
+            route.rules = rules;
+            config.routes.insert(name, route);
+        }
+        config.quotas = reader::list(&mut table, "quotas", faults);
         match table.remove("default_model") {
             Some(Value::String(model)) => config.default_model = model,
             Some(_) => faults.add("default_model", "must be text in quotes"),
@@ -117,7 +143,8 @@ impl Config {
             faults.add(
                 key,
                 "there is no such key; the keys here are `default_model`, `server`, `log`, \
-                 `database`, `auth`, `limits`, `context`, `providers`, `models`",
+                 `database`, `auth`, `limits`, `context`, `providers`, `guards`, `models`, `routes`, \
+                 `quotas`",
             );
         }
         config
@@ -146,16 +173,21 @@ impl Config {
     }
 
     /// A model's policy, of its own or that of all.
-    fn policy(&self, path: &str, model: &ModelSection, faults: &mut Faults) -> Policy {
-        match &model.context {
+    fn policy(
+        &self,
+        path: &str,
+        own: Option<&context::PolicyChoice>,
+        faults: &mut Faults,
+    ) -> Policy {
+        match own {
             Some(choice) => choice.policy(&format!("{path}.context"), faults),
             None => self.context.policy.policy("context.policy", faults),
         }
     }
 
-    /// The policy of a model, which was checked.
-    pub(crate) fn policy_of(&self, model: &ModelSection) -> Policy {
-        self.policy("models", model, &mut Faults::default())
+    /// The policy of a model or route that has this one of its own, which was checked.
+    pub(crate) fn policy_of(&self, own: Option<&context::PolicyChoice>) -> Policy {
+        self.policy("models", own, &mut Faults::default())
     }
 
     /// Checks what can be checked without looking at anything outside, and that no secret stands in
@@ -176,16 +208,37 @@ impl Config {
             let path = format!("models.{name}");
             check_name(&path, name, faults);
             model.check(&path, faults);
-            if !model.provider.is_empty() && !self.providers.contains_key(&model.provider) {
-                faults.add(
+            match self.providers.get(&model.provider) {
+                Some(provider) => model.check_wire(&path, provider, faults),
+                None if model.provider.is_empty() => {}
+                None => faults.add(
                     &format!("{path}.provider"),
                     "there is no provider of that name: configure [providers.NAME]",
-                );
+                ),
             }
-            self.policy(&path, model, faults);
+            self.policy(&path, model.context.as_ref(), faults);
         }
+        for (name, guard) in &self.guards {
+            let path = format!("guards.{name}");
+            guard.check(&path, faults);
+            if !self.providers.contains_key(name) {
+                faults.add(&path, "there is no provider of that name: configure [providers.NAME]");
+            }
+        }
+        for (name, route) in &self.routes {
+            let path = format!("routes.{name}");
+            check_name(&path, name, faults);
+            route.check(&path, &|name| self.models.contains_key(name), faults);
+            if self.models.contains_key(name) {
+                faults.add(&path, "a model has that name: callers could not tell them apart");
+            }
+            if let Some(choice) = &route.context {
+                choice.policy(&format!("{path}.context"), faults);
+            }
+        }
+        quotas::check(&self.quotas, &|name| self.is_offered(name), faults);
         let summariser = self.context.summariser.as_ref();
-        if summariser.is_some_and(|name| !self.models.contains_key(name)) {
+        if summariser.is_some_and(|name| !self.is_offered(name)) {
             faults.add(
                 "context.summariser",
                 "there is no model of that name: configure [models.NAME], or name another",
@@ -199,12 +252,22 @@ impl Config {
                  [auth.providers.NAME], or listen on 127.0.0.1",
             );
         }
-        if !self.models.contains_key(&self.default_model) {
+        if !self.is_offered(&self.default_model) {
             faults.add(
                 "default_model",
                 "there is no model of that name: configure [models.NAME], or name another",
             );
         }
+    }
+
+    /// Whether callers may name it: a model, or a route.
+    fn is_offered(&self, name: &str) -> bool {
+        self.models.contains_key(name) || self.routes.contains_key(name)
+    }
+
+    /// The limits that are configured.
+    pub(crate) fn configured_limits(&self) -> loquat_limits::ConfiguredLimits {
+        quotas::configured(&self.quotas)
     }
 }
 
@@ -278,40 +341,17 @@ fn read<T: Default + serde::de::DeserializeOwned>(
 }
 
 fn read_auth(mut table: Table, faults: &mut Faults) -> AuthSection {
-    let keys = read_keys("auth", &mut table, faults);
+    let keys = reader::list(&mut table, "auth.keys", faults);
     let providers = reader::tables(&mut table, "auth.providers", faults);
     let mut auth: AuthSection = reader::section("auth", table, None, faults).unwrap_or_default();
     auth.keys = keys;
     for (name, mut table) in providers {
         let path = format!("auth.providers.{name}");
-        let keys = read_keys(&path, &mut table, faults);
+        let keys = reader::list(&mut table, &format!("{path}.keys"), faults);
         let mut provider: IdentitySection =
             reader::section(&path, table, None, faults).unwrap_or_default();
         provider.keys = keys;
         auth.providers.insert(name, provider);
     }
     auth
-}
-
-/// The keys in the table at this path.
-fn read_keys(path: &str, table: &mut Table, faults: &mut Faults) -> Vec<KeySection> {
-    let path = format!("{path}.keys");
-    let keys = match table.remove("keys") {
-        None => Vec::new(),
-        Some(Value::Array(keys)) => keys,
-        Some(_) => {
-            faults.add(&path, format!("must be a list of tables, each written as [[{path}]]"));
-            Vec::new()
-        }
-    };
-    let mut read = Vec::new();
-    for (at, key) in keys.into_iter().enumerate() {
-        let at = format!("{path}[{at}]");
-        if let Value::Table(key) = key {
-            read.push(reader::section(&at, key, None, faults).unwrap_or_default());
-        } else {
-            faults.add(&at, format!("must be a table, written as [[{path}]]"));
-        }
-    }
-    read
 }

@@ -4,7 +4,9 @@ use std::{
     error::Error, io, iter::successors, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration,
 };
 
-use loquat_store::{ContextStore, ConversationStore, TurnStore, Upkeep};
+use loquat_store::{
+    AccessStore, ContextStore, ConversationStore, Ledger, LimitStore, Store, TurnStore, Upkeep,
+};
 use loquat_store_postgres::{ConnectError, OptionsError, PostgresOptions, PostgresStore};
 use loquat_store_sqlite::{SqliteOptions, SqliteStore};
 use tokio::runtime::{Builder, Runtime};
@@ -29,16 +31,22 @@ pub(crate) struct Stores {
     pub(crate) turns: Arc<dyn TurnStore>,
     pub(crate) upkeep: Arc<dyn Upkeep>,
     pub(crate) context: Arc<dyn ContextStore>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) limits: Arc<dyn LimitStore>,
+    pub(crate) access: Arc<dyn AccessStore>,
 }
 
-impl<Store: ConversationStore + TurnStore + Upkeep + ContextStore> From<Store> for Stores {
-    fn from(store: Store) -> Self {
+impl<S: Store> From<S> for Stores {
+    fn from(store: S) -> Self {
         let store = Arc::new(store);
         Self {
-            conversations: Arc::<Store>::clone(&store),
-            turns: Arc::<Store>::clone(&store),
-            upkeep: Arc::<Store>::clone(&store),
-            context: store,
+            conversations: Arc::<S>::clone(&store),
+            turns: Arc::<S>::clone(&store),
+            upkeep: Arc::<S>::clone(&store),
+            context: Arc::<S>::clone(&store),
+            ledger: Arc::<S>::clone(&store),
+            limits: Arc::<S>::clone(&store),
+            access: store,
         }
     }
 }
@@ -140,6 +148,6 @@ fn options(url: &str, section: &DatabaseSection) -> Result<PostgresOptions, Opti
     Ok(options)
 }
 
-fn runtime_for_one() -> io::Result<Runtime> {
+pub(crate) fn runtime_for_one() -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(1).enable_all().build()
 }

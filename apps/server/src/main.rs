@@ -3,6 +3,7 @@
 //! **Invariant**: what it does is done by the crates beneath it. Only this crate knows which store
 //! and which providers there are, and only its `config` module reads the environment.
 
+mod access;
 mod catalog;
 mod cli;
 mod config;
@@ -44,7 +45,7 @@ fn run(cli: &Cli) -> Result<(), Faults> {
             let parts = Parts::check(&config, &environment, &mut faults);
             serve::run(&config, faults.or(parts)?)
         }
-        // A token and a migration need no provider, and must not fail for want of its key.
+        // A token, a migration and an access need no provider, and must not fail for want of its key.
         Command::Token(args) => {
             let identity = Identity::check(&config.auth, &environment, &mut faults);
             let tokens = faults.or(identity)?.open(&config.server.data_dir)?;
@@ -60,6 +61,10 @@ fn run(cli: &Cli) -> Result<(), Faults> {
             output::print(&faults.clone().or(toml)?)?;
             let parts = Parts::check(&config, &environment, &mut faults);
             faults.or(parts).map(drop)
+        }
+        Command::Access(args) => {
+            let database = Database::check(&config, &mut faults);
+            output::print(&access::run(&faults.or(database)?, args)?)
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use loquat_chat::{ModelCatalog, Summariser};
+use loquat_chat::Summariser;
 
 use crate::{
-    catalog::{catalog, summariser},
+    catalog::{Catalog, catalog, summariser},
     config::{Config, Environment, Faults},
     database::Database,
     identity::Identity,
@@ -15,7 +15,7 @@ use crate::{
 /// reading the files that the configuration names.
 pub(crate) struct Parts {
     pub(crate) identity: Identity,
-    pub(crate) catalog: ModelCatalog,
+    pub(crate) catalog: Catalog,
     /// Who writes summaries, if somebody does.
     pub(crate) summariser: Option<Arc<dyn Summariser>>,
     pub(crate) database: Database,
@@ -32,7 +32,7 @@ impl Parts {
         let catalog = catalog(config, environment, faults);
         let database = Database::check(config, faults);
         let (identity, catalog, database) = (identity?, catalog?, database?);
-        let summariser = summariser(config, &catalog);
+        let summariser = summariser(config, &catalog.models);
         Some(Self { identity, catalog, summariser, database })
     }
 }

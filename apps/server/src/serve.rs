@@ -1,13 +1,17 @@
 //! `loquat serve`: everything put together, until it is told to stop.
 
 mod banner;
+mod health;
 mod stop;
 
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, rt::System};
-use loquat_chat::{ChatService, ModelCatalog, Ports, Summariser, SystemClock, SystemIds};
+use loquat_chat::{
+    ChatService, IdSource as _, ModelCatalog, Ports, Summariser, SystemClock, SystemIds,
+};
 use loquat_http::{HttpState, SocketOptions};
+use loquat_limits::Limiter;
 use tokio::runtime::{Builder, Runtime};
 
 use self::{
@@ -54,19 +58,28 @@ pub(crate) fn run(config: &Config, parts: Parts) -> Result<(), Faults> {
     let socket = listen(&config.server)?;
     let runtime = runtime(&config.server).map_err(|error| cannot_serve(&error))?;
     let stores = parts.database.open(&runtime)?;
+    let catalog = parts.catalog;
     let banner = Banner {
         address: socket.local_addr().map_err(|error| cannot_serve(&error))?,
         development_token,
         can_mint: tokens.minter.is_some(),
         database: parts.database.place(),
-        models: parts.catalog.iter().map(|model| model.id.clone()).collect(),
-        default_model: parts.catalog.default_model().id.clone(),
+        models: catalog.models.iter().map(|model| model.id.clone()).collect(),
+        default_model: catalog.models.default_model().id.clone(),
     };
     let limits = config.limits.limits(config.context.summary_tokens);
-    let outside = ports(stores, parts.catalog, parts.summariser);
+    let limiter = Limiter::new(
+        Arc::clone(&stores.limits),
+        config.configured_limits(),
+        SystemIds.next(),
+        runtime.handle(),
+    );
+    let outside = ports(stores, limiter, catalog.models, parts.summariser);
     let chat = ChatService::new(outside, limits, runtime.handle().clone());
     let believed = tokens.believed.start(runtime.handle())?;
-    let state = HttpState::new(chat.clone(), believed);
+    let upstreams = catalog.upstreams;
+    let state = HttpState::new(chat.clone(), believed)
+        .with_providers(move || upstreams.iter().map(|it| health::told(it.health())).collect());
     let served = System::new().block_on(serve(&config.server, socket, state, chat, &banner));
     runtime.shutdown_timeout(LAST_TASKS);
     served
@@ -103,10 +116,27 @@ fn runtime(server: &ServerSection) -> io::Result<Runtime> {
         .build()
 }
 
-fn ports(stores: Stores, models: ModelCatalog, summariser: Option<Arc<dyn Summariser>>) -> Ports {
-    let Stores { conversations, turns, upkeep, context } = stores;
-    let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-    Ports { conversations, turns, upkeep, context, summariser, models, clock, ids }
+fn ports(
+    stores: Stores,
+    limiter: Limiter,
+    models: ModelCatalog,
+    summariser: Option<Arc<dyn Summariser>>,
+) -> Ports {
+    let Stores { conversations, turns, upkeep, context, ledger, limits, access } = stores;
+    Ports {
+        conversations,
+        turns,
+        context,
+        upkeep,
+        ledger,
+        limits,
+        limiter,
+        access,
+        summariser,
+        models,
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(SystemIds),
+    }
 }
 
 async fn serve(

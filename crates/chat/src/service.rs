@@ -34,6 +34,9 @@ use crate::{
 /// How long the ends of the turns that a stop has cut off may take to be stored.
 const LAST_COMMITS: Duration = Duration::from_secs(4);
 
+/// How long the store may take to hear what of the limits is not needed any more.
+const LAST_EXCHANGE: Duration = Duration::from_secs(1);
+
 /// Everything outside that the service needs.
 #[derive(Clone)]
 pub struct Ports {
@@ -192,6 +195,8 @@ impl ChatService {
             // ended by whoever finds it.
             let _ = tokio::time::timeout(LAST_COMMITS, self.inner.tasks.wait()).await;
         }
+        // What was set aside and is not needed any more.
+        let _ = tokio::time::timeout(LAST_EXCHANGE, self.inner.ports.limiter.close()).await;
     }
 }
 

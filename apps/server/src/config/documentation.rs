@@ -9,7 +9,10 @@ use serde::{
 };
 use toml::{Table, Value};
 
-use super::{auth::SECRET_VARIABLE, context::PolicySection, settings::SETTINGS, well_known, *};
+use super::{
+    auth::SECRET_VARIABLE, context::PolicySection, money::PriceSection, settings::SETTINGS,
+    well_known, *,
+};
 
 /// What the page says of one key: its row, without the cell of the key.
 type Rows = BTreeMap<String, Vec<String>>;
@@ -36,6 +39,11 @@ fn section(heading: &str) -> Option<&'static str> {
         "### `kind = \"openai\"`" => "openai",
         "### `kind = \"echo\"`" => "echo",
         "## `[models.NAME]`" => "model",
+        "### `[models.NAME.price]`" => "price",
+        "## `[guards.NAME]`" => "guard",
+        "## `[routes.NAME]`" => "route",
+        "### `[[routes.NAME.rules]]`" => "rule",
+        "## `[[quotas]]`" => "quota",
         "## OpenAI's variables" => "environment",
         _ => return None,
     })
@@ -94,8 +102,19 @@ fn keys<'de, T: Deserialize<'de>>(section: &str) -> Vec<String> {
 }
 
 fn configurable() -> Vec<String> {
-    let sections =
-        ["server", "log", "database", "auth", "limits", "context", "providers", "models"];
+    let sections = [
+        "server",
+        "log",
+        "database",
+        "auth",
+        "limits",
+        "context",
+        "providers",
+        "guards",
+        "models",
+        "routes",
+        "quotas",
+    ];
     let top = keys::<Config>("");
     let is_section =
         |key: &str| sections.iter().any(|section| key.strip_prefix('.') == Some(section));
@@ -116,6 +135,11 @@ fn configurable() -> Vec<String> {
         .chain(keys::<OpenAiSection>("openai"))
         .chain(keys::<EchoSection>("echo"))
         .chain(keys::<ModelSection>("model"))
+        .chain(keys::<PriceSection>("price"))
+        .chain(keys::<GuardSection>("guard"))
+        .chain(keys::<RouteSection>("route"))
+        .chain(keys::<RuleSection>("rule"))
+        .chain(keys::<QuotaSection>("quota"))
         .chain(variables.map(|variable| format!("environment.{variable}")))
         .collect();
     all.sort();
@@ -161,6 +185,8 @@ fn every_default_is_documented_as_it_is() {
         defaults("context", ContextSection::default()),
         defaults("openai", OpenAiSection::default()),
         defaults("echo", EchoSection::default()),
+        defaults("price", PriceSection::default()),
+        defaults("guard", GuardSection::default()),
     ];
     for (key, value) in known.into_iter().flatten() {
         let cells = &documented[&key];

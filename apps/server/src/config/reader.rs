@@ -63,6 +63,33 @@ pub(crate) fn tables(parent: &mut Table, path: &str, faults: &mut Faults) -> Vec
     named
 }
 
+/// The tables of the list at `path`, whose last word is its key in `parent`, in order.
+pub(crate) fn list<T: Default + DeserializeOwned>(
+    parent: &mut Table,
+    path: &str,
+    faults: &mut Faults,
+) -> Vec<T> {
+    let key = path.rsplit_once('.').map_or(path, |(_, key)| key);
+    let entries = match parent.remove(key) {
+        None => Vec::new(),
+        Some(Value::Array(entries)) => entries,
+        Some(_) => {
+            faults.add(path, format!("must be a list of tables, each written as [[{path}]]"));
+            Vec::new()
+        }
+    };
+    let mut read = Vec::new();
+    for (at, entry) in entries.into_iter().enumerate() {
+        let at = format!("{path}[{at}]");
+        if let Value::Table(entry) = entry {
+            read.push(section(&at, entry, None, faults).unwrap_or_default());
+        } else {
+            faults.add(&at, format!("must be a table, written as [[{path}]]"));
+        }
+    }
+    read
+}
+
 /// Says in plain words what serde found, without the value that it found.
 pub(crate) fn explain(message: &str) -> String {
     let message = message.trim();

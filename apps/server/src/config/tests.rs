@@ -273,8 +273,8 @@ fn a_model_sees_what_its_own_policy_says_or_else_that_of_all() {
         "[context]\npolicy = \"economy\"\n{LLAMA}
         context = {{ high = 900, recall = 0 }}\n"
     ));
-    assert_eq!(config.policy_of(&config.models["echo"]), Policy::economy());
-    let own = config.policy_of(&config.models["llama"]);
+    assert_eq!(config.policy_of(config.models["echo"].context.as_ref()), Policy::economy());
+    let own = config.policy_of(config.models["llama"].context.as_ref());
     assert_eq!(own.window, loquat_context::Window::Marks { high: 900, low: 450 });
     assert_eq!((own.recall, own.summary), (None, Policy::balanced().summary));
 }
@@ -302,4 +302,75 @@ fn a_policy_that_is_none_is_named_with_its_part() {
     let keys: Vec<_> = faults.lines().filter_map(|line| line.split(": ").nth(1)).collect();
     assert_eq!(keys, ["models.llama.tokenizer", "models.llama.context"], "{faults}");
     assert!(!faults.contains("canary"), "{faults}");
+}
+
+const AUTO: &str = r#"
+    [routes.auto]
+    models = ["llama", [{ model = "echo", weight = 2 }, { model = "llama" }]]
+    [[routes.auto.rules]]
+    name = "hard"
+    complexity_at_least = 60
+    metadata = ["urgent", "team=legal"]
+    reasoning_at_least = "high"
+    models = ["echo"]
+"#;
+
+#[test]
+fn a_route_names_models_and_replicas_and_may_be_the_default() {
+    let config = sound(&format!("default_model = \"auto\"\n{LLAMA}{AUTO}"));
+    let route = &config.routes["auto"];
+    assert_eq!(route.models[0], Step::Model("llama".to_owned()));
+    assert_eq!(route.models[1].models(), ["echo", "llama"]);
+    assert_eq!(route.rules[0].complexity_at_least, Some(60));
+    assert_eq!(config.default_model, "auto");
+}
+
+#[test]
+fn a_faulty_route_is_named_with_its_key() {
+    for (text, fault) in [
+        ("[routes.a]", "routes.a.models: must name at least one"),
+        ("[routes.a]\nmodels = [\"canary\"]", "routes.a.models: names a model that"),
+        ("[routes.a]\nmodels = [7]", "routes.a.models: must be the name of a model in quotes, or"),
+        ("[routes.echo]\nmodels = [\"echo\"]", "routes.echo: a model has that name"),
+        ("[routes.a]\nmodels = [\"echo\"]\nmargin = 101", "routes.a.margin: must be from 0 to 100"),
+        (
+            "[routes.a]\nmodels = [\"echo\"]\n[[routes.a.rules]]\nmodels = [\"echo\"]",
+            "routes.a.rules[0].name: is missing",
+        ),
+        ("[guards.canary]\nfailures = 2", "guards.canary: there is no provider of that name"),
+        ("[guards.echo]\nfailures = 0", "guards.echo.failures: must be from 1 to"),
+    ] {
+        let (_, faults) = file(text);
+        assert!(faults.starts_with(&format!("loquat: {fault}")), "{faults}");
+        assert_eq!(faults.lines().count(), 1, "{faults}");
+    }
+}
+
+#[test]
+fn quotas_are_limits_of_every_tenant_or_of_one() {
+    let config = sound(
+        "[[quotas]]\nwhom = \"each-user\"\nstreams = 3\n[[quotas]]\ntenant = \"acme\"\n\
+         money_per_month = 12.5\nrequests_per_minute = 7\n",
+    );
+    let limits = config.configured_limits();
+    assert_eq!(limits.every_tenant.len(), 1);
+    let acme = &limits.tenants[&loquat_domain::TenantId::new("acme").unwrap()];
+    let money = acme.iter().find(|it| it.key.meter == loquat_domain::Meter::MicrosPerMonth);
+    assert_eq!(money.unwrap().most, Some(12_500_000));
+}
+
+#[test]
+fn a_faulty_quota_is_named_with_its_place() {
+    for (text, fault) in [
+        ("[[quotas]]\n", "quotas[0]: limits nothing"),
+        ("[[quotas]]\nstreams = 1\nuser = \"anna\"", "quotas[0].user: names a user with"),
+        ("[[quotas]]\nstreams = 1\nwhom = \"user\"", "quotas[0].user: names a user with"),
+        ("[[quotas]]\nstreams = 1\nmodel = \"canary\"", "quotas[0].model: there is no model or"),
+        ("[[quotas]]\nstreams = 1\n[[quotas]]\nstreams = 2", "quotas[1]: streams of the same is"),
+        ("[[quotas]]\nmoney_per_month = -1.0", "quotas[0].money_per_month: must be an amount of"),
+        ("quotas = 3", "quotas: must be a list of tables"),
+    ] {
+        let (_, faults) = file(text);
+        assert!(faults.starts_with(&format!("loquat: {fault}")), "{faults}");
+    }
 }

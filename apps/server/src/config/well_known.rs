@@ -3,7 +3,8 @@
 
 use super::{
     Config, Environment, Faults,
-    models::{EchoSection, ModelSection, OpenAiSection, ProviderSection},
+    models::ModelSection,
+    providers::{EchoSection, OpenAiSection, ProviderSection},
 };
 
 /// The provider that OpenAI's variables add.
