@@ -37,8 +37,8 @@ impl Issuer {
         let tells = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut issuer = Self { _child: child, asks, tells, name: String::new() };
         let told = issuer.told("issuer").await;
-        issuer.name = told["issuer"].as_str().unwrap().to_owned();
-        issuer
+        let name = told["issuer"].as_str().unwrap().to_owned();
+        Self { name, ..issuer }
     }
 
     /// The next line that has this member; it says other things too.
