@@ -198,6 +198,62 @@ async fn a_provider_that_breaks_its_answers_off_is_left_alone_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_ends_without_saying_why_is_broken_off() {
+    let provider =
+        ScriptedProvider::answering(|_| Script::events([ProviderEvent::Text("half".to_owned())]));
+    let upstream = upstream(&provider, GuardOptions::default());
+    let only = RoutedModel::only(Arc::new(target("only", &upstream)));
+    for _ in 0..5 {
+        answer(&only, request("hello")).await.1.unwrap();
+    }
+    assert_eq!(upstream.health().circuit, Circuit::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_answers_that_are_broken_off_in_a_row_count() {
+    let mut call = 0;
+    let provider = ScriptedProvider::answering(move |_| {
+        call += 1;
+        match call {
+            5 => Script::answer(["whole"]),
+            _ => Script::events([ProviderEvent::Text("half".to_owned())]),
+        }
+    });
+    let upstream = upstream(&provider, GuardOptions::default());
+    let only = RoutedModel::only(Arc::new(target("only", &upstream)));
+    for _ in 0..9 {
+        answer(&only, request("hello")).await.1.unwrap();
+    }
+    assert_eq!(upstream.health().circuit, Circuit::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_is_silent_for_its_share_of_the_time_is_in_doubt() {
+    let late = ScriptedProvider::answering(|_| Script::new([Step::StallForever, Step::Accept]));
+    for provider in [silent(), late] {
+        let upstream = upstream(&provider, GuardOptions::default());
+        let routed = routed([target("silent", &upstream), model("other", &willing())]);
+        answer(&routed, request("hello")).await.1.unwrap();
+        let health = upstream.health();
+        assert_eq!(health.circuit, Circuit::InDoubt);
+        assert_eq!(health.last_failure.unwrap().code, "first_token_timeout");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_for_which_little_time_was_left_is_not_blamed() {
+    let blameless = upstream(&silent(), GuardOptions::default());
+    let routed = routed([
+        model("a", &silent()),
+        model("b", &silent()),
+        target("c", &blameless),
+        model("d", &willing()),
+    ]);
+    answer(&routed, request("hello")).await.1.unwrap();
+    assert_eq!(blameless.health().circuit, Circuit::Closed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn refused_credentials_open_the_circuit_at_once_and_for_long() {
     let refusing = refusing(|| ProviderError::Authentication);
     let upstream = upstream(&refusing, GuardOptions::default());
@@ -261,6 +317,15 @@ async fn a_place_is_taken_until_the_answers_end() {
     assert_eq!(first, 2);
     let Health { in_flight, waiting, .. } = upstream.health();
     assert_eq!((in_flight, waiting), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_has_ended_gives_its_place_back_though_it_is_kept() {
+    let (upstream, narrow) = narrow(&willing(), 1, 0);
+    let mut kept = narrow.start(request("hello")).await.unwrap();
+    while kept.next().await.is_some() {}
+    assert_eq!(upstream.health().in_flight, 0);
+    assert_eq!(answer(&narrow, request("hello")).await.0, "hello");
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,7 +54,7 @@ async fn requests_of_no_conversation_are_spread_too() {
         answer(&shared, request.clone()).await.1.unwrap();
         *counts.entry(told(&request)[0].0.clone()).or_default() += 1;
     }
-    assert!(counts.values().all(|count| *count > 150), "{counts:?}");
+    assert!(counts["eu"] > 150 && counts["us"] > 150, "{counts:?}");
 }
 
 #[tokio::test(start_paused = true)]

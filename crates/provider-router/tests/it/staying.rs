@@ -151,9 +151,23 @@ async fn a_conversation_leaves_a_model_that_is_not_well() {
     let failing = long(of(1, "thanks"), 50_100);
     assert_eq!(asked(&routed, failing.clone()).await, "small");
     assert_eq!(told(&failing)[0].0, "large", "it would have stayed");
-    // The small model has it now; and the large one is known to be unwell.
-    let next = long(of(2, "thanks"), 50_200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_does_not_stay_with_a_model_that_is_known_to_be_unwell() {
+    let provider = ScriptedProvider::queue([
+        Script::answer(["hello"]),
+        Script::refusal(ProviderError::Authentication),
+    ]);
+    let large = Target { price: price(5, 1, 10), ..model("large", &provider) };
+    let small = Target { price: price(5, 5, 4), ..model("small", &willing()) };
+    let rule = Rule { route: chain([large.clone(), small.clone()]), ..marked() };
+    let routed = ruled(chain([small, large]), vec![rule]);
+    assert_eq!(asked(&routed, hard(long(of(1, "prove it"), 50_000))).await, "large");
+    assert_eq!(asked(&routed, hard(long(of(2, "prove it"), 50_000))).await, "small");
+    let next = long(of(1, "thanks"), 50_100);
     assert_eq!(asked(&routed, next.clone()).await, "small");
+    assert_eq!(told(&next)[0].0, "small", "it was not even tried");
 }
 
 #[tokio::test(start_paused = true)]
