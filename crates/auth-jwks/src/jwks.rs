@@ -188,10 +188,11 @@ impl Drop for Jwks {
     }
 }
 
-/// True when a request may cause a fetch. While there are no keys at all the clock alone does.
+/// True when a request may cause a fetch. While there are no keys at all it never does: then the clock
+/// causes the next one no later than that.
 fn may_be_asked(state: &State) -> bool {
     let is_over = |began: Instant| began.elapsed() >= COOL_DOWN;
-    state.known.is_some() && !state.is_fetching && state.began.is_none_or(is_over)
+    !state.is_fetching && state.began.is_none_or(is_over)
 }
 
 fn look(

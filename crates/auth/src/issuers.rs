@@ -14,7 +14,11 @@ use crate::{
 /// The name is read before the signature is checked, and only to choose: the chosen verifier checks
 /// it again with everything else, with that issuer's keys and no other's. So a key of one issuer
 /// never speaks for another one.
-pub struct Issuers(HashMap<String, usize>, Vec<JwtVerifier>);
+pub struct Issuers {
+    verifiers: Vec<JwtVerifier>,
+    /// Where in that list an issuer's verifier is.
+    by_name: HashMap<String, usize>,
+}
 
 impl Issuers {
     /// The verifiers, each for the issuers in its rules.
@@ -33,7 +37,10 @@ impl Issuers {
                 }
             }
         }
-        if by_name.is_empty() { Err(RulesError::NoIssuer) } else { Ok(Self(by_name, verifiers)) }
+        if by_name.is_empty() {
+            return Err(RulesError::NoIssuer);
+        }
+        Ok(Self { verifiers, by_name })
     }
 }
 
@@ -42,13 +49,13 @@ impl TokenVerifier for Issuers {
     async fn verify(&self, token: &str) -> Result<Principal, AuthError> {
         let payload = Parts::split(token)?.payload;
         let issuer = unproven_issuer(payload).ok_or(InvalidReason::Claim("issuer"))?;
-        let at = self.0.get(&issuer).ok_or(InvalidReason::Issuer)?;
-        let verifier = self.1.get(*at).ok_or(InvalidReason::Issuer)?;
+        let at = self.by_name.get(&issuer).copied();
+        let verifier = at.and_then(|at| self.verifiers.get(at)).ok_or(InvalidReason::Issuer)?;
         verifier.verify(token).await
     }
 
     /// True when any of them is: an issuer that is down must not take the others' users with it.
     fn is_ready(&self) -> bool {
-        self.1.iter().any(TokenVerifier::is_ready)
+        self.verifiers.iter().any(TokenVerifier::is_ready)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// of jsonwebtoken.
 const LEEWAY: Duration = Duration::from_secs(30);
 
-/// Longest life of a token. A stolen token cannot be called back, so a day is already generous.
+/// Longest life of a token. A stolen one is good until somebody notices, so a day is already generous.
 const MAX_LIFETIME: Duration = Duration::from_hours(24);
 
 /// Claims with a meaning of their own (RFC 7519 §4.1, RFC 6749 §3.3); `sub` is not among them,

@@ -32,8 +32,8 @@ pub(crate) struct AuthSection {
     pub(crate) user_claim: String,
     /// How far the issuer's clock may be from ours, in seconds. Default 30.
     pub(crate) leeway_seconds: u64,
-    /// Tokens that live longer are refused, in seconds. Default 86,400, a day: a stolen token
-    /// cannot be called back.
+    /// Tokens that live longer are refused, in seconds. Default 86,400, a day: a stolen one is good
+    /// until somebody notices.
     pub(crate) max_lifetime_seconds: u64,
     /// `[[auth.keys]]`: the keys that tokens are checked with.
     pub(crate) keys: Vec<KeySection>,

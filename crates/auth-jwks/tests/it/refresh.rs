@@ -1,11 +1,18 @@
 //! When keys are fetched, and what is believed meanwhile. The clock stands still unless a test moves
 //! it, so every duration is exact.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use futures::future::join_all;
 use loquat_auth::{InvalidReason, TokenVerifier};
 use loquat_auth_jwks::{COOL_DOWN, MAX_WAITING, PATIENCE, STALE_AFTER, Unknown};
+use loquat_domain::Timestamp;
 use loquat_testkit::{IdentityAlgorithm, IdentityServer};
 use serde_json::json;
 use tokio::time::Instant;
@@ -247,6 +254,35 @@ async fn a_fetch_that_stalls_is_given_up_and_tried_again() {
     pass(5 * SECOND + SECOND / 2).await;
     believed(&verifier, &server.token(&json!({})), "the second try").await;
     assert_eq!(desk.pauses(), [6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_jumps_decides_about_times_in_tokens_and_about_nothing_else() {
+    let (server, desk, verifier) = known_issuer().await;
+    let wall = Arc::new(AtomicI64::new(0));
+    let shift = Arc::clone(&wall);
+    let verifier = verifier.with_clock(move || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let seconds = i64::try_from(now).unwrap() + shift.load(Ordering::Relaxed);
+        Timestamp::from_micros(seconds * 1_000_000)
+    });
+    let token = server.token(&json!({}));
+    let hour = 3600;
+    for (shift, expected) in [
+        (0, None),
+        (hour, Some(InvalidReason::Expired)),
+        (-hour, Some(InvalidReason::IssuedInFuture)),
+        (25, None),
+        (-25, None),
+    ] {
+        wall.store(shift, Ordering::Relaxed);
+        let row = format!("{shift} s");
+        match expected {
+            None => drop(believed(&verifier, &token, &row).await),
+            Some(reason) => refused(&verifier, &token, reason, &row).await,
+        }
+    }
+    assert_eq!(desk.asked(), 1);
 }
 
 #[tokio::test(start_paused = true)]

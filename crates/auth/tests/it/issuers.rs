@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use loquat_auth::{
-    Algorithm, AuthError, InvalidReason, IssuerRules, Issuers, JwtVerifier, KeySet, Principal,
-    RulesError, TenantSource, TokenVerifier, VerificationKey,
+    Algorithm, AuthError, InvalidReason, IssuerRules, Issuers, JwtVerifier, KeySet, KeySource,
+    Principal, RulesError, TenantSource, TokenVerifier, VerificationKey,
 };
 use serde_json::{Value, json};
 
@@ -112,6 +112,40 @@ async fn what_is_no_token_is_refused_as_ever() {
     ] {
         assert_eq!(verdict(text).await, Err(reason), "{text:.20}");
     }
+}
+
+/// Keys that have not come.
+struct NoKeys;
+
+#[async_trait::async_trait]
+impl KeySource for NoKeys {
+    async fn find(
+        &self,
+        _: Option<&str>,
+        _: Algorithm,
+    ) -> Result<Vec<Arc<VerificationKey>>, AuthError> {
+        Err(AuthError::Unavailable("they have not come".into()))
+    }
+
+    fn is_ready(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down_does_not_take_the_others_with_it() {
+    let tenant = || TenantSource::Claim("tenant".parse().unwrap());
+    let down = || {
+        let rules = IssuerRules::new(OTHER, [AUDIENCE], tenant()).unwrap();
+        JwtVerifier::of_issuer(Arc::new(NoKeys), rules)
+    };
+    let up = verifier(ISSUER, tenant(), key(Algorithm::Rs256).with_kid("k"));
+    let both = Issuers::new([down(), up]).unwrap();
+    assert!(both.is_ready());
+    assert!(both.verify(&token(Algorithm::Rs256, &json!(ISSUER))).await.is_ok());
+    let undecided = both.verify(&token(Algorithm::Es256, &json!(OTHER))).await;
+    assert!(matches!(undecided, Err(AuthError::Unavailable(_))));
+    assert!(!Issuers::new([down()]).unwrap().is_ready());
 }
 
 #[test]
