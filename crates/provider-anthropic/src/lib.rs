@@ -23,6 +23,7 @@ mod generation;
 mod options;
 mod provider;
 mod request;
+mod rewrite;
 mod translate;
 
 pub use generation::Generation;

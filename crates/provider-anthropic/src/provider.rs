@@ -1,15 +1,17 @@
 //! The provider.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header::AUTHORIZATION};
 use loquat_outbound::{BaseUrl, OptionsError, secret_header};
 use loquat_provider::{AnswerStream, ChatProvider, ChatRequest, ProviderError};
-use loquat_provider_http::{HttpProvider, Outgoing, Seal, Wire};
+use loquat_provider_http::{ErrorReport, HttpProvider, Outgoing, Pause, Refusal, Seal, Wire};
 
 use crate::{
     Generation, PromptCache,
     options::{AnthropicOptions, Auth},
-    request,
+    request, rewrite,
     translate::EventTranslator,
 };
 
@@ -45,6 +47,20 @@ impl Wire for Messages {
 
     fn translator(&self) -> EventTranslator {
         EventTranslator::new(self.seal.clone())
+    }
+
+    /// Thoughts that the endpoint can no longer open would make it refuse the conversation for ever,
+    /// and a way to think that it does not know would make it refuse every one.
+    fn refusal(&self, status: StatusCode, wait: Option<Duration>, body: &[u8]) -> Refusal {
+        let refusal = ErrorReport::read(body).refusal(status, wait);
+        if status == StatusCode::BAD_REQUEST && rewrite::is_about_thoughts(body) {
+            return Refusal { pause: Pause::Rewritten, ..refusal };
+        }
+        refusal
+    }
+
+    fn rewrite(&self, body: &[u8]) -> Option<Vec<u8>> {
+        rewrite::without_thoughts(body)
     }
 }
 

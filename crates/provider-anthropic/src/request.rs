@@ -4,7 +4,7 @@ mod content;
 mod messages;
 mod thinking;
 
-use loquat_domain::{RawJson, Settings, TextFormat, Tool, ToolChoice};
+use loquat_domain::{RawJson, Sampling, Settings, TextFormat, Tool, ToolChoice};
 use loquat_provider::{ChatRequest, ProviderError};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -76,14 +76,12 @@ impl<'a> Body<'a> {
             tool_choice = (!tools.is_empty()).then_some(WireToolChoice::None);
         }
         let max_tokens = settings.max_output_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
-        let may_think = !matches!(
-            tool_choice,
-            // The wire refuses thoughts before a call that is forced.
-            Some(WireToolChoice::Any { .. } | WireToolChoice::Tool { .. })
-        ) && (generation != Generation::Budget || said.may_think_by_budget());
+        let is_forced = tool_choice.as_ref().is_some_and(WireToolChoice::is_forced);
+        let may_think = generation != Generation::Budget || said.may_think_by_budget();
         let effort = settings.reasoning_effort;
         let thinking = effort
-            .filter(|_| may_think)
+            // The wire refuses thoughts before a call that is forced.
+            .filter(|_| may_think && !is_forced)
             .and_then(|effort| Thinking::new(effort, generation, max_tokens));
         let thinks = thinking.is_some_and(Thinking::is_on);
         if !thinks && (generation == Generation::Budget || thinking.is_some()) {
@@ -94,8 +92,8 @@ impl<'a> Body<'a> {
             mark_cache_ends(&mut tools, &mut said);
         }
         let takes_sampling = generation != Generation::EffortOnly && !thinks;
-        let sampling = Some(settings.sampling).filter(|_| takes_sampling).unwrap_or_default();
-        let temperature = sampling.temperature.map(|temperature| temperature.min(1.0));
+        let (temperature, top_p) =
+            if takes_sampling { sampling(settings.sampling) } else { (None, None) };
         Ok(Self {
             model: &request.model,
             max_tokens,
@@ -110,11 +108,16 @@ impl<'a> Body<'a> {
                 format: output_format(&settings.text_format)?,
             },
             temperature,
-            // Newer models of the second generation take only one of the two.
-            top_p: sampling.top_p.filter(|_| temperature.is_none()),
+            top_p,
             stop_sequences: &settings.stop,
         })
     }
+}
+
+/// The temperature, or else the nucleus: models from 4.1 on take only one of the two.
+fn sampling(sampling: Sampling) -> (Option<f64>, Option<f64>) {
+    let temperature = sampling.temperature.map(|temperature| temperature.min(1.0));
+    (temperature, sampling.top_p.filter(|_| temperature.is_none()))
 }
 
 /// Marks where parts end that later requests repeat: first of all the system prompt's end, which
@@ -198,6 +201,12 @@ enum WireToolChoice<'a> {
         disable_parallel_tool_use: bool,
     },
     None,
+}
+
+impl WireToolChoice<'_> {
+    const fn is_forced(&self) -> bool {
+        matches!(self, Self::Any { .. } | Self::Tool { .. })
+    }
 }
 
 /// Without tools the wire refuses a choice, and with them `auto` is what it does by itself.

@@ -316,3 +316,49 @@ async fn thoughts_do_not_go_back_to_a_model_that_shall_not_think() {
         assert_eq!(answer, marked, "{model}");
     }
 }
+
+/// What the endpoint says, with status 400.
+fn refused(words: &str) -> UpstreamScript {
+    let error = json!({"type": "invalid_request_error", "message": words});
+    UpstreamScript::json(400, &json!({"type": "error", "error": error}))
+}
+
+#[tokio::test]
+async fn thoughts_that_the_endpoint_can_no_longer_open_are_left_out_and_not_the_conversation_lost()
+{
+    let words = "messages.1.content.0: Invalid `signature` in `thinking` block";
+    let scripts = [thoughts(), refused(words), thoughts()];
+    let upstream = ScriptedUpstream::queue(scripts).await.unwrap();
+    let signed = sealed(&upstream).await.remove(0);
+    let settings = Settings { reasoning_effort: Some(ReasoningEffort::Low), ..Settings::default() };
+    let input = vec![user("u"), thought("hm", Some(signed)), call("a", "{}"), output("a", "7")];
+    let (events, error) = hear(&provider(options(&upstream)), request(settings, input)).await;
+    assert!(error.is_none() && !events.is_empty(), "{error:?}");
+    let requests = upstream.requests();
+    assert_eq!(requests.len(), 3);
+    let (first, second) = (requests[1].json(), requests[2].json());
+    assert_eq!(first["messages"][1]["content"][0]["type"], "thinking");
+    assert_eq!(second["messages"][1], assistants(&[tool_use("a", &json!({}))]));
+    assert_eq!(
+        (first["thinking"]["type"].as_str(), second.get("thinking")),
+        (Some("adaptive"), None)
+    );
+}
+
+#[tokio::test]
+async fn a_way_to_think_that_the_model_does_not_know_is_not_insisted_on() {
+    let words = "\"thinking.type.adaptive\" is not supported for this model";
+    let upstream = ScriptedUpstream::queue([refused(words), thoughts()]).await.unwrap();
+    let settings = Settings { reasoning_effort: Some(ReasoningEffort::Low), ..Settings::default() };
+    let (_, error) = hear(&provider(options(&upstream)), request(settings, vec![user("u")])).await;
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(upstream.requests()[1].json().get("thinking"), None);
+}
+
+#[tokio::test]
+async fn a_refusal_about_thoughts_where_there_are_none_is_final() {
+    let upstream = ScriptedUpstream::always(refused("thinking is hard")).await.unwrap();
+    let (_, error) = hear(&provider(options(&upstream)), hello()).await;
+    assert!(matches!(error, Some(ProviderError::Rejected { status: 400 })), "{error:?}");
+    assert_eq!(upstream.requests().len(), 1);
+}
