@@ -12,6 +12,7 @@ mod conformance;
 mod database;
 mod exchanges;
 mod injection;
+mod ledger;
 mod migrations;
 mod model;
 mod notebook;
