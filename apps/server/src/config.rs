@@ -48,7 +48,8 @@ pub(crate) use guard::GuardSection;
 pub(crate) use limits::LimitsSection;
 pub(crate) use models::{Ability, ModelSection, ThoughtsStyle, Tokenizer};
 pub(crate) use providers::{
-    AuthStyle, EchoSection, MaxTokensField, OpenAiSection, Patience, ProviderSection, WireStyle,
+    AnthropicSection, AuthStyle, EchoSection, MaxTokensField, OpenAiSection, Patience,
+    ProviderSection, WireStyle,
 };
 pub(crate) use quotas::QuotaSection;
 pub(crate) use routes::{Effort, RouteSection, RuleSection, Step};
@@ -59,7 +60,8 @@ pub(crate) use server::{LogFormat, LogSection, ServerSection};
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// The model that answers callers who name none. Default: `OPENAI_MODEL`, or `gpt-5-mini` when
-    /// there is an `OPENAI_API_KEY`; else the only configured model; else `echo`.
+    /// there is an `OPENAI_API_KEY`, or `claude-haiku-5-5` when there is an `ANTHROPIC_API_KEY`; else
+    /// the only configured model; else `echo`.
     pub(crate) default_model: String,
     pub(crate) server: ServerSection,
     pub(crate) log: LogSection,

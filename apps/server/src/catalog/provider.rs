@@ -3,16 +3,19 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use loquat_provider::{ChatProvider, EchoProvider};
+use loquat_provider_anthropic::{AnthropicOptions, AnthropicProvider, PromptCache};
 use loquat_provider_http::Limits;
 use loquat_provider_openai::{
     Auth, ModelOptions, OpenAiOptions, OpenAiProvider, OptionsError, OutputLimitField, Thoughts,
     TokenFile, UsageRequest, WireKind,
 };
 
+use secrecy::SecretString;
+
 use crate::{
     config::{
-        AuthStyle, EchoSection, Environment, Faults, MaxTokensField, ModelSection, OpenAiSection,
-        Patience, ProviderSection, ThoughtsStyle, WireStyle,
+        AnthropicSection, AuthStyle, EchoSection, Environment, Faults, MaxTokensField,
+        ModelSection, OpenAiSection, Patience, ProviderSection, ThoughtsStyle, WireStyle,
     },
     secret,
 };
@@ -35,6 +38,7 @@ pub(super) fn provider<'a>(
     match section {
         ProviderSection::Echo(section) => Some(echo(section)),
         ProviderSection::OpenAi(section) => openai(&path, section, models, environment, faults),
+        ProviderSection::Anthropic(section) => anthropic(&path, section, environment, faults),
     }
 }
 
@@ -61,6 +65,22 @@ fn openai<'a>(
     let provider = made(path, OpenAiProvider::new(options), faults)?;
     let is_openais = provider.is_openais();
     Some(Provider { port: Arc::new(provider), is_openais })
+}
+
+fn anthropic(
+    path: &str,
+    section: &AnthropicSection,
+    environment: &Environment,
+    faults: &mut Faults,
+) -> Option<Provider> {
+    let cache = if section.prompt_cache { PromptCache::Marked } else { PromptCache::Unmarked };
+    let options = AnthropicOptions::new(&section.base_url)
+        .with_auth(anthropic_auth(path, section, environment, faults)?)
+        .with_betas(section.betas.iter().cloned())
+        .with_prompt_cache(cache)
+        .with_limits(limits(section.patience()));
+    let provider = made(path, AnthropicProvider::new(options), faults)?;
+    Some(Provider { port: Arc::new(provider), is_openais: false })
 }
 
 /// The provider, or the fault of the key because of which there is none.
@@ -90,28 +110,59 @@ fn openai_auth(
     if let Some(file) = &section.token_file {
         return token_file(path, file, faults).map(Auth::TokenFile);
     }
-    let Some(variable) = &section.api_key_env else {
-        return match section.auth {
-            None | Some(AuthStyle::None) => Some(Auth::None),
-            Some(AuthStyle::Bearer | AuthStyle::ApiKey) => {
-                let text = "is missing, although auth says how to send a key: name its variable";
-                faults.add(&format!("{path}.api_key_env"), text);
-                None
-            }
-        };
-    };
-    let style = section.auth.unwrap_or(match section.azure_api_version {
+    let default = match section.azure_api_version {
         Some(_) => AuthStyle::ApiKey,
         None => AuthStyle::Bearer,
-    });
-    let key = secret::of_variable(&format!("{path}.api_key_env"), variable, environment, faults)?;
-    match style {
-        AuthStyle::Bearer => Some(Auth::Bearer(key)),
-        AuthStyle::ApiKey => Some(Auth::AzureKey(key)),
-        AuthStyle::None => {
+    };
+    let style = section.auth;
+    let key = key(path, section.api_key_env.as_deref(), style, environment, faults)?;
+    Some(match key {
+        None => Auth::None,
+        Some(key) if style.unwrap_or(default) == AuthStyle::ApiKey => Auth::AzureKey(key),
+        Some(key) => Auth::Bearer(key),
+    })
+}
+
+fn anthropic_auth(
+    path: &str,
+    section: &AnthropicSection,
+    environment: &Environment,
+    faults: &mut Faults,
+) -> Option<loquat_provider_anthropic::Auth> {
+    use loquat_provider_anthropic::Auth;
+
+    let style = section.auth;
+    let key = key(path, section.api_key_env.as_deref(), style, environment, faults)?;
+    Some(match key {
+        None => Auth::None,
+        Some(key) if style == Some(AuthStyle::Bearer) => Auth::Bearer(key),
+        Some(key) => Auth::ApiKey(key),
+    })
+}
+
+/// The key, if one is named; `None` outside when something is wrong.
+fn key(
+    path: &str,
+    variable: Option<&str>,
+    style: Option<AuthStyle>,
+    environment: &Environment,
+    faults: &mut Faults,
+) -> Option<Option<SecretString>> {
+    match (variable, style) {
+        (None, None | Some(AuthStyle::None)) => Some(None),
+        (None, Some(AuthStyle::Bearer | AuthStyle::ApiKey)) => {
+            let text = "is missing, although auth says how to send a key: name its variable";
+            faults.add(&format!("{path}.api_key_env"), text);
+            None
+        }
+        (Some(_), Some(AuthStyle::None)) => {
             let text = "must be \"bearer\" or \"api-key\", since api_key_env names a key";
             faults.add(&format!("{path}.auth"), text);
             None
+        }
+        (Some(variable), None | Some(AuthStyle::Bearer | AuthStyle::ApiKey)) => {
+            let key = format!("{path}.api_key_env");
+            secret::of_variable(&key, variable, environment, faults).map(Some)
         }
     }
 }
@@ -252,6 +303,41 @@ mod tests {
         let entra = format!("token_file = \"{path}\"\nazure_api_version = \"2024-10-21\"\n");
         assert!(matches!(auth(&entra), Auth::TokenFile(_)));
         assert!(matches!(auth(&format!("{entra}auth = \"bearer\"\n")), Auth::TokenFile(_)));
+    }
+
+    #[test]
+    fn anthropic_is_sent_a_key_and_a_gateway_in_front_of_it_a_bearer() {
+        let auth = |text: &str| {
+            let section: AnthropicSection = toml::from_str(text).unwrap();
+            let mut faults = Faults::default();
+            let environment = Environment::of([KEY]);
+            let auth = anthropic_auth("providers.p", &section, &environment, &mut faults);
+            assert_eq!(faults.to_string(), "");
+            auth.unwrap()
+        };
+        let key = "api_key_env = \"AZURE_OPENAI_API_KEY\"\n";
+        let sent = auth(key);
+        let is_key = |key: &SecretString| key.expose_secret() == "canary";
+        assert!(matches!(sent, loquat_provider_anthropic::Auth::ApiKey(key) if is_key(&key)));
+        let sent = auth(&format!("{key}auth = \"bearer\""));
+        assert!(matches!(sent, loquat_provider_anthropic::Auth::Bearer(key) if is_key(&key)));
+        assert!(matches!(auth(""), loquat_provider_anthropic::Auth::None));
+    }
+
+    #[test]
+    fn what_is_wrong_with_anthropic_is_told_by_its_key() {
+        let anthropic = "[providers.a]\nkind = \"anthropic\"\n";
+        for (text, fault) in [
+            ("api_key_env = \"NOT_THERE\"", "api_key_env: there is no environment variable"),
+            ("auth = \"api-key\"", "api_key_env: is missing, although auth says"),
+            ("base_url = \"api.anthropic.com\"", "base_url: the base URL is not a URL"),
+            ("retries = 11", "retries: must be from 0 to 10"),
+            ("wire = \"responses\"", "wire: there is no such key"),
+        ] {
+            let told = faults(&format!("{anthropic}{text}\n"));
+            assert!(told.starts_with(&format!("loquat: providers.a.{fault}")), "{told}");
+            assert_eq!(told.lines().count(), 1, "{told}");
+        }
     }
 
     #[test]

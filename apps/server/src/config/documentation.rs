@@ -37,6 +37,7 @@ fn section(heading: &str) -> Option<&'static str> {
         "### A policy in parts" => "policy",
         "## `[providers.NAME]`" => "provider",
         "### `kind = \"openai\"`" => "openai",
+        "### `kind = \"anthropic\"`" => "anthropic",
         "### `kind = \"echo\"`" => "echo",
         "## `[models.NAME]`" => "model",
         "### `[models.NAME.price]`" => "price",
@@ -44,7 +45,7 @@ fn section(heading: &str) -> Option<&'static str> {
         "## `[routes.NAME]`" => "route",
         "### `[[routes.NAME.rules]]`" => "rule",
         "## `[[quotas]]`" => "quota",
-        "## OpenAI's variables" => "environment",
+        "## Variables of OpenAI and Anthropic" => "environment",
         _ => return None,
     })
 }
@@ -119,8 +120,12 @@ fn configurable() -> Vec<String> {
     let is_section =
         |key: &str| sections.iter().any(|section| key.strip_prefix('.') == Some(section));
     let top = top.into_iter().filter(|key| !is_section(key));
-    let variables =
-        [well_known::KEY_VARIABLE, well_known::URL_VARIABLE, well_known::MODEL_VARIABLE];
+    let variables = [
+        well_known::KEY_VARIABLE,
+        well_known::URL_VARIABLE,
+        well_known::MODEL_VARIABLE,
+        well_known::ANTHROPIC_KEY_VARIABLE,
+    ];
     let mut all: Vec<String> = top
         .chain(keys::<ServerSection>("server"))
         .chain(keys::<LogSection>("log"))
@@ -133,6 +138,7 @@ fn configurable() -> Vec<String> {
         .chain(keys::<PolicySection>("policy"))
         .chain(["provider.kind".to_owned()])
         .chain(keys::<OpenAiSection>("openai"))
+        .chain(keys::<AnthropicSection>("anthropic"))
         .chain(keys::<EchoSection>("echo"))
         .chain(keys::<ModelSection>("model"))
         .chain(keys::<PriceSection>("price"))
@@ -184,6 +190,7 @@ fn every_default_is_documented_as_it_is() {
         defaults("limits", LimitsSection::default()),
         defaults("context", ContextSection::default()),
         defaults("openai", OpenAiSection::default()),
+        defaults("anthropic", AnthropicSection::default()),
         defaults("echo", EchoSection::default()),
         defaults("price", PriceSection::default()),
         defaults("guard", GuardSection::default()),
@@ -236,7 +243,25 @@ fn what_the_example_comments_out_is_a_configuration_too() {
     let (config, faults) = Config::load(&flags, &Environment::of([]));
     assert_eq!(faults.to_string(), "");
     let names: Vec<_> = config.providers.keys().map(String::as_str).collect();
-    assert_eq!(names, ["azure", "echo", "ollama", "openai", "slow"]);
+    assert_eq!(names, ["anthropic", "azure", "echo", "ollama", "openai", "slow"]);
     assert_eq!(config.auth.keys[0].algorithm, "RS256");
     assert_eq!(config.auth.providers["keycloak"].audiences, ["loquat"]);
+}
+
+#[test]
+fn what_the_guide_to_providers_shows_are_configurations() {
+    let page = repository("docs/how-to/providers.md");
+    let blocks = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let mut kinds = Vec::new();
+    for block in blocks {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("loquat.toml");
+        std::fs::write(&path, block).unwrap();
+        let flags = Flags { config: Some(path), ..Flags::default() };
+        let (config, faults) = Config::load(&flags, &Environment::of([]));
+        assert_eq!(faults.to_string(), "", "{block}");
+        kinds.extend(config.providers.into_keys().filter(|name| name != "echo"));
+    }
+    let expected = ["openai", "azure", "azure-older", "azure-entra", "anthropic", "ollama"];
+    assert_eq!(kinds, expected);
 }

@@ -12,6 +12,8 @@ use super::{Faults, check_variable};
 pub(crate) enum ProviderSection {
     /// An endpoint that speaks one of OpenAI's wires.
     OpenAi(OpenAiSection),
+    /// An endpoint that speaks Anthropic's Messages.
+    Anthropic(AnthropicSection),
     /// Says again what it is told; needs nothing.
     Echo(EchoSection),
 }
@@ -59,6 +61,36 @@ pub(crate) struct OpenAiSection {
     pub(crate) retry_delay_ms: u64,
 }
 
+/// `kind = "anthropic"`: Anthropic, and others that speak its Messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AnthropicSection {
+    /// What precedes `/v1/messages`. Default `https://api.anthropic.com`.
+    pub(crate) base_url: String,
+    /// The environment variable that holds the key. Default: no key.
+    pub(crate) api_key_env: Option<String>,
+    /// How the key is sent: `api-key` (Anthropic), `bearer` (gateways) or `none`. Default: `none`
+    /// without `api_key_env`, else `api-key`.
+    pub(crate) auth: Option<AuthStyle>,
+    /// Whether the endpoint is told where prompts repeat, so that it caches them. Default true; false
+    /// for a server that refuses the marks.
+    pub(crate) prompt_cache: bool,
+    /// Features that are not generally available, by their names in `anthropic-beta`. Default: none.
+    pub(crate) betas: Vec<String>,
+    /// How long connecting may take, TLS included, in milliseconds. Default 5,000.
+    pub(crate) connect_timeout_ms: u64,
+    /// How long the first piece of an answer may take, further tries included, in milliseconds.
+    /// Default 60,000.
+    pub(crate) first_token_timeout_ms: u64,
+    /// How long an answer may pause, in milliseconds. Default 60,000.
+    pub(crate) idle_timeout_ms: u64,
+    /// How often a call is tried again before the first piece of an answer. Default 2.
+    pub(crate) retries: u32,
+    /// Longest pause before the first further try, in milliseconds; it doubles with each. Default
+    /// 500.
+    pub(crate) retry_delay_ms: u64,
+}
+
 /// What a model is spoken to in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -76,7 +108,7 @@ pub(crate) enum WireStyle {
 pub(crate) enum AuthStyle {
     /// `Authorization: Bearer`.
     Bearer,
-    /// `api-key`, as Azure wants it.
+    /// `api-key`, as Azure wants it, or `x-api-key`, as Anthropic does.
     ApiKey,
     /// Not at all.
     None,
@@ -113,6 +145,23 @@ impl Default for OpenAiSection {
             max_tokens_field: None,
             wire: WireStyle::default(),
             ask_for_usage: true,
+            connect_timeout_ms: Patience::DEFAULT.connect_timeout_ms,
+            first_token_timeout_ms: Patience::DEFAULT.first_token_timeout_ms,
+            idle_timeout_ms: Patience::DEFAULT.idle_timeout_ms,
+            retries: Patience::DEFAULT.retries,
+            retry_delay_ms: Patience::DEFAULT.retry_delay_ms,
+        }
+    }
+}
+
+impl Default for AnthropicSection {
+    fn default() -> Self {
+        Self {
+            base_url: "https://api.anthropic.com".to_owned(),
+            api_key_env: None,
+            auth: None,
+            prompt_cache: true,
+            betas: Vec::new(),
             connect_timeout_ms: Patience::DEFAULT.connect_timeout_ms,
             first_token_timeout_ms: Patience::DEFAULT.first_token_timeout_ms,
             idle_timeout_ms: Patience::DEFAULT.idle_timeout_ms,
@@ -181,6 +230,18 @@ impl OpenAiSection {
     }
 }
 
+impl AnthropicSection {
+    pub(crate) const fn patience(&self) -> Patience {
+        Patience {
+            connect_timeout_ms: self.connect_timeout_ms,
+            first_token_timeout_ms: self.first_token_timeout_ms,
+            idle_timeout_ms: self.idle_timeout_ms,
+            retries: self.retries,
+            retry_delay_ms: self.retry_delay_ms,
+        }
+    }
+}
+
 impl ProviderSection {
     pub(super) fn check(&self, path: &str, faults: &mut Faults) {
         match self {
@@ -188,6 +249,10 @@ impl ProviderSection {
                 check_endpoint(path, openai.api_key_env.as_ref(), &openai.base_url, faults);
                 openai.check_token(path, faults);
                 openai.patience().check(path, faults);
+            }
+            Self::Anthropic(anthropic) => {
+                check_endpoint(path, anthropic.api_key_env.as_ref(), &anthropic.base_url, faults);
+                anthropic.patience().check(path, faults);
             }
             Self::Echo(echo) => {
                 let first = echo.first_token_delay_ms;

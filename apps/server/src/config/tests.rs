@@ -224,6 +224,81 @@ fn openais_variables_add_nothing_to_a_file_that_names_its_providers() {
 }
 
 #[test]
+fn a_key_of_anthropic_alone_is_enough_to_chat() {
+    let (config, faults) = load_file("", &Environment::of([("ANTHROPIC_API_KEY", "canary")]));
+    assert_eq!(faults, "");
+    assert_eq!(config.default_model, "claude-haiku-5-5");
+    let names: Vec<_> = config.models.keys().collect();
+    assert_eq!(names, ["claude-haiku-5-5", "claude-opus-5-5", "claude-sonnet-5-5", "echo"]);
+    let ProviderSection::Anthropic(section) = &config.providers["anthropic"] else { panic!() };
+    assert_eq!(section.api_key_env.as_deref(), Some("ANTHROPIC_API_KEY"));
+    assert!(!config.to_toml().unwrap().contains("canary"));
+}
+
+#[test]
+fn with_keys_of_both_all_models_are_there_and_openai_s_is_the_default() {
+    let environment = Environment::of([("ANTHROPIC_API_KEY", "a"), ("OPENAI_API_KEY", "b")]);
+    let (config, faults) = load_file("", &environment);
+    assert_eq!((config.default_model.as_str(), faults.as_str()), ("gpt-5-mini", ""));
+    assert!(config.models.contains_key("claude-sonnet-5-5"));
+    let (again, faults) = load_file(&config.to_toml().unwrap(), &environment);
+    assert_eq!((again, faults.as_str()), (config, ""));
+}
+
+#[test]
+fn a_file_that_names_its_providers_sends_nothing_to_others() {
+    let anthropic = "[providers.claude]\nkind = \"anthropic\"\n[models.c]\nprovider = \"claude\"\n\
+                     context_window = 9\nmax_output_tokens = 1\n";
+    let environment = Environment::of([("ANTHROPIC_API_KEY", "a"), ("OPENAI_API_KEY", "b")]);
+    for (file, model) in [(LLAMA, "llama"), (anthropic, "c")] {
+        let (config, faults) = load_file(file, &environment);
+        assert_eq!((config.default_model.as_str(), faults.as_str()), (model, ""));
+        assert_eq!(config.models.len(), 2);
+    }
+}
+
+#[test]
+fn a_model_says_its_wire_and_what_is_wanted_of_its_thoughts() {
+    let config = sound(&format!("{LLAMA}wire = \"responses\"\nthoughts = \"summarised\"\n"));
+    let model = &config.models["llama"];
+    assert_eq!(model.wire, Some(WireStyle::Responses));
+    assert_eq!(model.thoughts, Some(ThoughtsStyle::Summarised));
+    let of_all = LLAMA.replace("kind = \"openai\"", "kind = \"openai\"\nwire = \"responses\"");
+    sound(&format!("{of_all}thoughts = \"unasked\"\n"));
+}
+
+#[test]
+fn a_wire_that_is_none_is_named_with_its_key() {
+    let echo = LLAMA.replace("kind = \"openai\"", "kind = \"echo\"").replace("base_url", "#");
+    for (file, fault) in [
+        (format!("{LLAMA}wire = \"canary\""), "models.llama.wire: "),
+        (format!("{LLAMA}thoughts = \"sealed\""), "models.llama.thoughts: has a meaning on one"),
+        (format!("{echo}wire = \"responses\""), "models.llama.wire: is only for a model whose"),
+        (format!("{echo}thoughts = \"sealed\""), "models.llama.thoughts: is only for a model"),
+    ] {
+        let (_, faults) = load_file(&file, &Environment::of([]));
+        assert!(faults.starts_with(&format!("loquat: {fault}")), "{faults}");
+        assert_eq!(faults.lines().count(), 1, "{faults}");
+        assert!(!faults.contains("canary"), "{faults}");
+    }
+}
+
+#[test]
+fn a_token_takes_a_key_s_place_and_is_sent_as_one() {
+    let token = "[providers.p]\nkind = \"openai\"\ntoken_file = \"/run/token\"\n";
+    sound(&format!("{token}auth = \"bearer\"\n"));
+    for (text, fault) in [
+        ("api_key_env = \"KEY\"", "providers.p.token_file: must not stand beside api_key_env"),
+        ("auth = \"api-key\"", "providers.p.auth: must be \"bearer\", since token_file"),
+        ("auth = \"none\"", "providers.p.auth: must be \"bearer\", since token_file"),
+    ] {
+        let (_, faults) = file(&format!("{token}{text}\n"));
+        assert!(faults.starts_with(&format!("loquat: {fault}")), "{faults}");
+        assert_eq!(faults.lines().count(), 1, "{faults}");
+    }
+}
+
+#[test]
 fn empty_variables_of_openai_are_as_good_as_none() {
     let environment = Environment::of([("OPENAI_API_KEY", ""), ("OPENAI_BASE_URL", "")]);
     let (config, faults) = load_file("", &environment);

@@ -1,14 +1,15 @@
-//! What the environment adds without a file: OpenAI's variables, and the model that is always
-//! there.
+//! What the environment adds without a file: OpenAI's variables, Anthropic's, and the model that is
+//! always there.
 
 use super::{
     Config, Environment, Faults,
     models::ModelSection,
-    providers::{EchoSection, OpenAiSection, ProviderSection},
+    providers::{AnthropicSection, EchoSection, OpenAiSection, ProviderSection},
 };
 
-/// The provider that OpenAI's variables add.
+/// The providers that OpenAI's and Anthropic's variables add.
 const OPENAI: &str = "openai";
+const ANTHROPIC: &str = "anthropic";
 
 /// The model, and the provider, that need nothing.
 const ECHO: &str = "echo";
@@ -17,6 +18,9 @@ const ECHO: &str = "echo";
 pub(crate) const KEY_VARIABLE: &str = "OPENAI_API_KEY";
 pub(crate) const URL_VARIABLE: &str = "OPENAI_BASE_URL";
 pub(crate) const MODEL_VARIABLE: &str = "OPENAI_MODEL";
+
+/// Anthropic's variable, as its own clients read it.
+pub(crate) const ANTHROPIC_KEY_VARIABLE: &str = "ANTHROPIC_API_KEY";
 
 /// The default among OpenAI's models: the newest of the cheap ones.
 const OPENAI_DEFAULT: &str = "gpt-5-mini";
@@ -33,24 +37,59 @@ const OPENAI_MODELS: [(&str, u32, u32); 6] = [
     ("gpt-4o-mini", 128_000, 16_384),
 ];
 
+/// The default among Anthropic's models: the newest of the cheap ones.
+const ANTHROPIC_DEFAULT: &str = "claude-haiku-5-5";
+
+/// Anthropic's models with their context window and longest answer, in tokens, as the models' own
+/// pages at platform.claude.com say (November 2026).
+const ANTHROPIC_MODELS: [(&str, u32, u32); 3] = [
+    ("claude-opus-5-5", 1_000_000, 128_000),
+    ("claude-sonnet-5-5", 1_000_000, 128_000),
+    (ANTHROPIC_DEFAULT, 1_000_000, 128_000),
+];
+
 /// Window and longest answer of a model of which only the name is known. Ollama runs models with
 /// 4,096 tokens unless it is told otherwise or has much video memory (its page on context length),
 /// and cuts longer prompts silently.
 const UNKNOWN_MODEL: (u32, u32) = (4_096, 1_024);
 
-/// Adds what the file leaves out. OpenAI's variables count when no provider of that kind is
-/// configured: an operator who names providers names all of them.
+/// Adds what the file leaves out. The variables of OpenAI and Anthropic count when the file names no
+/// provider but the echo: an operator who names providers names all of them, and nobody else is sent
+/// anything.
 pub(crate) fn add(config: &mut Config, environment: &Environment, faults: &mut Faults) {
     let configured: Vec<String> = config.models.keys().cloned().collect();
-    let of_openai = add_openai(config, environment, faults);
+    let is_echo = |it: &ProviderSection| matches!(it, ProviderSection::Echo(_));
+    let (of_openai, of_anthropic) = if config.providers.values().all(is_echo) {
+        (add_openai(config, environment, faults), add_anthropic(config, environment))
+    } else {
+        (None, None)
+    };
     add_echo(config);
     if config.default_model.is_empty() {
-        config.default_model = match (of_openai, configured.as_slice()) {
+        let of_environment = of_openai.or(of_anthropic);
+        config.default_model = match (of_environment, configured.as_slice()) {
             (Some(model), _) => model,
             (None, [only]) => only.clone(),
             (None, _) => ECHO.to_owned(),
         };
     }
+}
+
+/// Adds Anthropic, and returns its default model.
+fn add_anthropic(config: &mut Config, environment: &Environment) -> Option<String> {
+    environment.shared(ANTHROPIC_KEY_VARIABLE)?;
+    if config.providers.contains_key(ANTHROPIC) {
+        return None;
+    }
+    let provider = AnthropicSection {
+        api_key_env: Some(ANTHROPIC_KEY_VARIABLE.to_owned()),
+        ..AnthropicSection::default()
+    };
+    config.providers.insert(ANTHROPIC.to_owned(), ProviderSection::Anthropic(provider));
+    for (name, window, output) in ANTHROPIC_MODELS {
+        add_model(config, ANTHROPIC, name, (window, output));
+    }
+    Some(ANTHROPIC_DEFAULT.to_owned())
 }
 
 /// Adds OpenAI, or whoever is at the base URL, and returns its default model.
@@ -61,9 +100,7 @@ fn add_openai(
 ) -> Option<String> {
     let key = environment.shared(KEY_VARIABLE);
     let url = environment.shared(URL_VARIABLE);
-    let is_openai = |it: &ProviderSection| matches!(it, ProviderSection::OpenAi(_));
-    let is_taken = config.providers.contains_key(OPENAI);
-    if (key.is_none() && url.is_none()) || is_taken || config.providers.values().any(is_openai) {
+    if (key.is_none() && url.is_none()) || config.providers.contains_key(OPENAI) {
         return None;
     }
     let is_openai_itself = url.is_none();
@@ -77,13 +114,15 @@ fn add_openai(
     }
     config.providers.insert(OPENAI.to_owned(), ProviderSection::OpenAi(provider));
     if is_openai_itself {
-        for (name, ..) in OPENAI_MODELS {
-            add_model(config, name);
+        for (name, window, output) in OPENAI_MODELS {
+            add_model(config, OPENAI, name, (window, output));
         }
     }
     let named = environment.shared(MODEL_VARIABLE);
     if let Some(name) = &named {
-        add_model(config, name);
+        let known = OPENAI_MODELS.iter().find(|(known, ..)| known == name);
+        let size = known.map_or(UNKNOWN_MODEL, |(_, window, output)| (*window, *output));
+        add_model(config, OPENAI, name, size);
     }
     let has_model = config.models.values().any(|model| model.provider == OPENAI);
     if !has_model {
@@ -96,13 +135,15 @@ fn add_openai(
     named.or_else(|| is_openai_itself.then(|| OPENAI_DEFAULT.to_owned()))
 }
 
-/// Adds a model of the provider `openai`, unless the file has one of that name.
-fn add_model(config: &mut Config, name: &str) {
-    let known = OPENAI_MODELS.iter().find(|(known, ..)| *known == name);
-    let (context_window, max_output_tokens) =
-        known.map_or(UNKNOWN_MODEL, |(_, window, output)| (*window, *output));
+/// Adds a model with its window and longest answer, unless the file has one of that name.
+fn add_model(
+    config: &mut Config,
+    provider: &str,
+    name: &str,
+    (context_window, max_output_tokens): (u32, u32),
+) {
     config.models.entry(name.to_owned()).or_insert_with(|| ModelSection {
-        provider: OPENAI.to_owned(),
+        provider: provider.to_owned(),
         upstream: None,
         context_window,
         max_output_tokens,
