@@ -38,7 +38,7 @@ pub(crate) async fn list(
     parameters: Parameters,
 ) -> Result<HttpResponse, ApiError> {
     let found = state.chat.branches(&scope, conversation, parameters.page()?).await?;
-    Ok(HttpResponse::Ok().json(ListBody::page(&found, |it| BranchBody::from(it))))
+    Ok(HttpResponse::Ok().json(ListBody::page(&found, BranchBody::from)))
 }
 
 /// Makes a branch the one that the conversation shows and continues.

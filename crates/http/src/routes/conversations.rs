@@ -64,7 +64,7 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, ApiError> {
     let (archived, page) = (parameters.archived()?, parameters.page()?);
     let found = state.chat.conversations(&scope, archived, page).await?;
-    Ok(HttpResponse::Ok().json(ListBody::page(&found, |it| ConversationBody::from(it))))
+    Ok(HttpResponse::Ok().json(ListBody::page(&found, ConversationBody::from)))
 }
 
 /// Looks a conversation up.

@@ -63,7 +63,7 @@ pub(crate) async fn list(
     let period = query.from..query.until;
     let Page { entries, has_more } = state.chat.usage(&caller.scope, query).await?;
     let row = |row| UsageRowBody::new(row, cursors.write(&period, &row.key));
-    let rows = entries.iter().map(row).collect();
+    let rows: Vec<_> = entries.iter().map(row).collect();
     Ok(match format {
         Format::Json => HttpResponse::Ok().json(ListBody::new(rows, has_more)),
         Format::Csv => csv(&rows, has_more),
@@ -86,7 +86,7 @@ fn format(request: &HttpRequest) -> Result<Format, ApiError> {
     accept::format(request, Format::Json, known, offer)
 }
 
-fn csv(rows: &Vec<UsageRowBody>, has_more: bool) -> HttpResponse {
+fn csv(rows: &[UsageRowBody], has_more: bool) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response
         .insert_header((CONTENT_TYPE, "text/csv; charset=utf-8; header=present"))

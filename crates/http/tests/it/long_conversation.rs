@@ -68,7 +68,7 @@ fn texts(stage: &Stage) -> Vec<String> {
     calls.last().unwrap().request.input.iter().map(|content| content.texts().concat()).collect()
 }
 
-async fn is_remembered_on<S: AnyStore>(store: Arc<S>) {
+async fn is_remembered_on<S: AnyStore>(store: &Arc<S>) {
     let model = ScriptedProvider::answering(|_| Script::answer(["I see."]));
     let notes = ScriptedProvider::answering(|_| Script::answer([NOTES]));
     let stage = Stage::with_notes(store, model, notes);
@@ -103,14 +103,14 @@ async fn is_remembered_on<S: AnyStore>(store: Arc<S>) {
 
 #[tokio::test]
 async fn an_early_fact_is_quoted_when_it_is_asked_for_on_the_store_in_memory() {
-    is_remembered_on(Arc::new(MemoryStore::default())).await;
+    is_remembered_on(&Arc::new(MemoryStore::default())).await;
 }
 
 #[tokio::test]
 async fn an_early_fact_is_quoted_when_it_is_asked_for_on_sqlite() {
     let directory = Directory::new();
     let store = SqliteStore::open(&SqliteOptions::new(directory.0.join("loquat.db"))).unwrap();
-    is_remembered_on(Arc::new(store)).await;
+    is_remembered_on(&Arc::new(store)).await;
 }
 
 /// A directory of a test's own.
@@ -135,14 +135,14 @@ impl Drop for Directory {
 async fn a_summary_that_cannot_be_written_changes_nothing_else() {
     let model = || ScriptedProvider::answering(|_| Script::answer(["I see."]));
     let fails = ScriptedProvider::answering(|_| Script::refusal(ProviderError::Unavailable(None)));
-    let with_failure = Stage::with_notes(Arc::new(MemoryStore::default()), model(), fails.clone());
+    let with_failure = Stage::with_notes(&Arc::new(MemoryStore::default()), model(), fails.clone());
     let conversation = long_conversation(&with_failure).await;
     let failed = receipt_when(&with_failure, &conversation, |it| it["recalled"] != json!([])).await;
     fails.wait_for_call(0).await;
     assert_eq!(failed["summary"], Value::Null);
 
     let succeeds = ScriptedProvider::answering(|_| Script::answer([NOTES]));
-    let with_summary = Stage::with_notes(Arc::new(MemoryStore::default()), model(), succeeds);
+    let with_summary = Stage::with_notes(&Arc::new(MemoryStore::default()), model(), succeeds);
     let conversation = long_conversation(&with_summary).await;
     let is_fresh = |it: &Value| it["recalled"] != json!([]) && it["summary"]["stale"] == false;
     let mut written = receipt_when(&with_summary, &conversation, is_fresh).await;

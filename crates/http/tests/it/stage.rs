@@ -188,24 +188,25 @@ impl Stage {
     fn of(scripted: ScriptedProvider, verdict: Verdict, limits: Limits) -> Self {
         let clock = FakeClock::default();
         let store = Arc::new(MemoryStore::with_clock(clock.clone()));
-        Self::assembled(Arc::clone(&store), store, clock, scripted, None, verdict, limits)
+        Self::assembled(&Arc::clone(&store), store, clock, scripted, None, verdict, limits)
     }
 
     /// A stage on this store, whose summaries `notes` writes.
     pub(crate) fn with_notes<S: AnyStore>(
-        store: Arc<S>,
+        store: &Arc<S>,
         scripted: ScriptedProvider,
         notes: ScriptedProvider,
     ) -> Self {
         let notes = ModelSummariser::new(Arc::new(model("notes", Arc::new(notes))));
+        let notes: Arc<dyn Summariser> = Arc::new(notes);
         let limits = Limits { summary_tokens: 120, ..Limits::default() };
         let unused = Arc::new(MemoryStore::default());
-        let (clock, notes) = (FakeClock::default(), Some(Arc::new(notes) as Arc<dyn Summariser>));
-        Self::assembled(store, unused, clock, scripted, notes, believe, limits)
+        let clock = FakeClock::default();
+        Self::assembled(store, unused, clock, scripted, Some(notes), believe, limits)
     }
 
     fn assembled<S: AnyStore>(
-        store: Arc<S>,
+        store: &Arc<S>,
         memory: Arc<MemoryStore>,
         clock: FakeClock,
         scripted: ScriptedProvider,
@@ -227,7 +228,7 @@ impl Stage {
             summariser,
             clock: Arc::new(clock.clone()),
             ids: Arc::new(FakeIds::new()),
-            ..Ports::on(&store, ModelCatalog::new(models, "echo").unwrap(), &runtime)
+            ..Ports::on(store, ModelCatalog::new(models, "echo").unwrap(), &runtime)
         };
         let chat = ChatService::new(ports, limits, runtime);
         let state = HttpState::new(chat.clone(), Arc::new(Believer(verdict)));

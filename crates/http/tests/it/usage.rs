@@ -261,9 +261,14 @@ async fn a_cursor_is_good_for_whoever_was_given_it_and_for_the_same_question() {
     let mut flipped = cursor.to_owned();
     let last = flipped.pop().unwrap();
     flipped.push(if last == 'A' { 'B' } else { 'A' });
-    for forged in
-        [flipped.as_str(), "x", "", &cursor[1..], "%00", "conv_0198c0de00007000800000000000002a"]
-    {
+    for forged in [
+        flipped.as_str(),
+        "x",
+        "",
+        cursor.get(1..).unwrap(),
+        "%00",
+        "conv_0198c0de00007000800000000000002a",
+    ] {
         refused(ANNA, &format!("after={forged}")).await;
     }
 }
