@@ -154,7 +154,7 @@ mod faults {
         a_connection_that_is_not_accepted_has_a_time_of_its_own: ConfusesErrors,
         the_time_that_the_reader_takes_is_not_the_provider_s: BlamesTheReader,
         a_piece_is_told_while_the_next_is_held_back: Buffers,
-        a_reader_that_stops_reading_stops_the_endpoint: IsDetached,
+        a_reader_that_stops_reading_stops_the_endpoint: Buffers,
         leaving_while_it_connects_frees_the_endpoint: IsDetached,
         leaving_while_it_waits_for_the_head_frees_the_endpoint: IsDetached,
         leaving_while_it_waits_for_the_first_piece_frees_the_endpoint: IsDetached,
