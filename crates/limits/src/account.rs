@@ -467,3 +467,6 @@ impl Account {
 fn signed(amount: u64) -> i64 {
     i64::try_from(amount).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,3 +154,22 @@ async fn what_one_count_refuses_is_not_taken_from_another() {
     pass_secs(3).await;
     assert_eq!(store.taken(Meter::RequestsPerMinute).await, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_several_limits_that_are_reached_the_one_that_lasts_longest_is_told() {
+    let store = TestStore::new();
+    let limits = [
+        limit(Whom::Tenant, Meter::Streams, 1),
+        limit(Whom::Tenant, Meter::RequestsPerMinute, 1),
+        limit(Whom::EachUser, Meter::Streams, 1),
+    ];
+    let limiter = store.limiter(1, configured(limits));
+    let _stream = limiter.admit(&scope("ada"), MODEL).await.unwrap();
+    let Err(LimitError::Reached { standing, retry_after }) =
+        limiter.admit(&scope("ada"), MODEL).await
+    else {
+        panic!("admitted");
+    };
+    assert_eq!(standing.key.meter, Meter::RequestsPerMinute);
+    assert!(retry_after.as_secs() >= 59);
+}

@@ -1,5 +1,12 @@
 //! The limiter over the store that keeps everything in memory.
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests too"
+)]
+
 mod exact;
 mod failures;
 mod periods;
