@@ -1,6 +1,9 @@
 //! Models as the router knows them, and the models that are made of them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use loquat_chat::Model;
 use loquat_domain::{Price, ReasoningEffort, TenantId, Timestamp};
@@ -62,8 +65,25 @@ pub(super) fn target(
 }
 
 /// The tenants that may use something; `None` for all.
-pub(super) fn allowed(names: &[String]) -> Option<Arc<std::collections::BTreeSet<TenantId>>> {
+pub(super) fn allowed(names: &[String]) -> Option<Arc<BTreeSet<TenantId>>> {
     (!names.is_empty()).then(|| Arc::new(tenants(names).into_iter().collect()))
+}
+
+/// The tenants that may use a route: those that it names, as far as anybody whom it asks may be asked
+/// on their behalf. For all others it does not exist.
+fn reachable(named: &[String], targets: &[Arc<Target>]) -> Option<Arc<BTreeSet<TenantId>>> {
+    let of_targets: Option<BTreeSet<TenantId>> = targets
+        .iter()
+        .map(|target| target.tenants.clone())
+        .collect::<Option<Vec<_>>>()
+        .map(|lists| lists.into_iter().flatten().collect());
+    match (allowed(named), of_targets) {
+        (named, None) => named,
+        (None, Some(reached)) => Some(Arc::new(reached)),
+        (Some(named), Some(reached)) => {
+            Some(Arc::new(named.intersection(&reached).cloned().collect()))
+        }
+    }
 }
 
 /// What is no tenant's name is a fault that has been told.
@@ -141,7 +161,8 @@ pub(super) fn route(
 ) -> Model {
     let (mut window, mut longest, mut price) = (0, 0, Price::default());
     let mut tokenizers = Vec::new();
-    for target in routed.targets() {
+    let targets: Vec<Arc<Target>> = routed.targets().into_iter().cloned().collect();
+    for target in &targets {
         window = window.max(target.context_window);
         longest = longest.max(target.max_output_tokens);
         price = price.max(target.price);
@@ -157,7 +178,7 @@ pub(super) fn route(
         context_window: window,
         max_output_tokens: section.max_output_tokens.unwrap_or(longest).min(window - 1),
         price,
-        tenants: allowed(&section.tenants),
+        tenants: reachable(&section.tenants, &targets),
         counter: counters.get(same.unwrap_or(Tokenizer::Estimate)),
         policy: config.policy_of(section.context.as_ref()),
         created_at: now,

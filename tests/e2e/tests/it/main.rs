@@ -11,6 +11,7 @@
     reason = "what a test relies on and does not find is the test's failure"
 )]
 
+mod bill;
 mod crash;
 mod disconnect;
 mod endings;
