@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Nanoseconds for each request from its admission to its settlement.
-async fn time(limited: &[(Whom, Option<String>)], tasks: u32) -> Result<u128, Box<dyn Error>> {
+async fn time(whoms: &[(Whom, Option<String>)], tasks: u32) -> Result<u128, Box<dyn Error>> {
     let limit = |whom: &Whom, model: &Option<String>, meter| {
         let key = LimitKey { whom: whom.clone(), model: model.clone(), meter };
         Limit { key, most: Some(1_000_000_000_000_000) }
