@@ -115,11 +115,10 @@ fn openai_auth(
         None => AuthStyle::Bearer,
     };
     let style = section.auth;
-    let key = key(path, section.api_key_env.as_deref(), style, environment, faults)?;
-    Some(match key {
-        None => Auth::None,
-        Some(key) if style.unwrap_or(default) == AuthStyle::ApiKey => Auth::AzureKey(key),
-        Some(key) => Auth::Bearer(key),
+    Some(match key(path, section.api_key_env.as_deref(), style, environment, faults)? {
+        Key::Unneeded => Auth::None,
+        Key::Given(key) if style.unwrap_or(default) == AuthStyle::ApiKey => Auth::AzureKey(key),
+        Key::Given(key) => Auth::Bearer(key),
     })
 }
 
@@ -132,24 +131,29 @@ fn anthropic_auth(
     use loquat_provider_anthropic::Auth;
 
     let style = section.auth;
-    let key = key(path, section.api_key_env.as_deref(), style, environment, faults)?;
-    Some(match key {
-        None => Auth::None,
-        Some(key) if style == Some(AuthStyle::Bearer) => Auth::Bearer(key),
-        Some(key) => Auth::ApiKey(key),
+    Some(match key(path, section.api_key_env.as_deref(), style, environment, faults)? {
+        Key::Unneeded => Auth::None,
+        Key::Given(key) if style == Some(AuthStyle::Bearer) => Auth::Bearer(key),
+        Key::Given(key) => Auth::ApiKey(key),
     })
 }
 
-/// The key, if one is named; `None` outside when something is wrong.
+/// What an endpoint is to be shown.
+enum Key {
+    Unneeded,
+    Given(SecretString),
+}
+
+/// The key, if one is named.
 fn key(
     path: &str,
     variable: Option<&str>,
     style: Option<AuthStyle>,
     environment: &Environment,
     faults: &mut Faults,
-) -> Option<Option<SecretString>> {
+) -> Option<Key> {
     match (variable, style) {
-        (None, None | Some(AuthStyle::None)) => Some(None),
+        (None, None | Some(AuthStyle::None)) => Some(Key::Unneeded),
         (None, Some(AuthStyle::Bearer | AuthStyle::ApiKey)) => {
             let text = "is missing, although auth says how to send a key: name its variable";
             faults.add(&format!("{path}.api_key_env"), text);
@@ -162,7 +166,7 @@ fn key(
         }
         (Some(variable), None | Some(AuthStyle::Bearer | AuthStyle::ApiKey)) => {
             let key = format!("{path}.api_key_env");
-            secret::of_variable(&key, variable, environment, faults).map(Some)
+            secret::of_variable(&key, variable, environment, faults).map(Key::Given)
         }
     }
 }

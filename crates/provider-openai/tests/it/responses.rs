@@ -2,6 +2,7 @@
 
 mod azure;
 mod conformance;
+mod conversation;
 mod cuts;
 mod requests;
 mod round_trip;
