@@ -278,8 +278,9 @@ impl<W: Wire> Answer<W> {
         match self.phase {
             Phase::Waiting => {
                 self.ready.clear();
-                self.source = None;
-                self.pause(error.into()).await?;
+                let source = self.source.take();
+                let pause = source.map_or(Pause::Backoff, |source| source.translator.pause());
+                self.pause(Refusal { error, pause }).await?;
                 self.open().await
             }
             Phase::Listening => {

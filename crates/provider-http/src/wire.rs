@@ -6,7 +6,7 @@ use http::{StatusCode, Uri};
 use loquat_domain::Usage;
 use loquat_provider::{ChatRequest, ProviderError, ProviderEvent};
 
-use crate::{ErrorReport, Frame, Refusal};
+use crate::{ErrorReport, Frame, Pause, Refusal};
 
 /// How one kind of endpoint is spoken to.
 ///
@@ -73,6 +73,12 @@ pub trait Translator: Send + 'static {
 
     /// What the endpoint has said so far that was used; its last word counts.
     fn usage(&self) -> Option<Usage>;
+
+    /// What should lie between an attempt that a frame has ended before the first event, and the
+    /// next.
+    fn pause(&self) -> Pause {
+        Pause::Backoff
+    }
 }
 
 /// How far an answer has come.

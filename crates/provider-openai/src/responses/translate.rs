@@ -4,7 +4,9 @@ use std::{collections::VecDeque, sync::Arc};
 
 use loquat_domain::Usage;
 use loquat_provider::{FinishReason, ProviderError, ProviderEvent};
-use loquat_provider_http::{Channel, ErrorReport, Frame, Pieces, Said, Seal, Translator, WireText};
+use loquat_provider_http::{
+    Channel, ErrorReport, Frame, Pause, Pieces, Said, Seal, Translator, WireText,
+};
 use serde::Deserialize;
 
 use super::{
@@ -13,6 +15,7 @@ use super::{
         EventKind, FunctionCallItem, Item, ItemEvent, ItemPart, Piece, ReasoningItem, Response,
         TerminalEvent, kind, read_usage, text,
     },
+    rewrite::is_about_seals,
     sources::{Source, Sources, Told},
 };
 
@@ -26,6 +29,7 @@ pub(crate) struct EventTranslator {
     pieces: Pieces,
     finished: bool,
     usage: Option<Usage>,
+    pause: Pause,
 }
 
 impl EventTranslator {
@@ -38,6 +42,7 @@ impl EventTranslator {
             pieces: Pieces::default(),
             finished: false,
             usage: None,
+            pause: Pause::Backoff,
         }
     }
 }
@@ -60,7 +65,7 @@ impl Translator for EventTranslator {
         let kind = kind(frame, &text).ok_or(NO_EVENT)?;
         match kind {
             EventKind::Other => Ok(Said::More),
-            EventKind::Error => Err(ErrorReport::read(text.as_bytes()).into_error()),
+            EventKind::Error => Err(self.reported(&text)),
             EventKind::ItemAdded => self.item_added(&read(&text)?, out),
             EventKind::ItemDone => {
                 let event: ItemEvent<'_> = read(&text)?;
@@ -83,6 +88,10 @@ impl Translator for EventTranslator {
     fn usage(&self) -> Option<Usage> {
         self.usage
     }
+
+    fn pause(&self) -> Pause {
+        self.pause
+    }
 }
 
 const NO_EVENT: ProviderError = ProviderError::Protocol("an event that is not one of this wire's");
@@ -99,6 +108,14 @@ fn item_of<'a>(event: &ItemEvent<'a>) -> Result<Option<Item<'a>>, ProviderError>
 }
 
 impl EventTranslator {
+    /// An error instead of what should follow. Seals are looked at late by some servers.
+    fn reported(&mut self, report: &str) -> ProviderError {
+        if is_about_seals(report.as_bytes()) {
+            self.pause = Pause::Rewritten;
+        }
+        ErrorReport::read(report.as_bytes()).into_error()
+    }
+
     /// Only a call says something by beginning; what an item already has is told with its end.
     fn item_added(
         &mut self,
@@ -254,7 +271,7 @@ impl EventTranslator {
         if kind == EventKind::Failed {
             // Some servers have the error beside the response instead of in it.
             let report = response.error.and(raw).map_or(json, |raw| raw.get());
-            return Err(ErrorReport::read(report.as_bytes()).into_error());
+            return Err(self.reported(report));
         }
         if self.sources.are_silent() && !self.calls.any() {
             for (raw, place) in response.output.into_iter().flatten().zip(0..) {

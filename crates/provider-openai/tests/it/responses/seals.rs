@@ -5,9 +5,9 @@ use loquat_outbound::BaseUrl;
 use loquat_provider::{ChatProvider as _, ChatRequest, ProviderError};
 use loquat_provider_http::Seal;
 use loquat_testkit::{ScriptedUpstream, UpstreamScript};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{answer, responses};
+use super::{answer, begun, message, responses, script};
 use crate::{Heard, limits, listen, provider, said};
 
 fn unreadable() -> UpstreamScript {
@@ -49,6 +49,26 @@ async fn thoughts_that_it_cannot_open_are_left_out_and_the_answer_comes() {
     assert!(error.is_none(), "{error:?}");
     assert_eq!(said(&events), "fine");
     assert_eq!(asked(&upstream), [(4, true), (3, true)]);
+}
+
+#[tokio::test]
+async fn a_server_that_looks_at_them_late_is_asked_without_as_long_as_nothing_was_told() {
+    let failure = json!({"type": "response.failed", "response": {"error": {
+        "code": "invalid_encrypted_content",
+        "message": "The encrypted content gAAA...c90= could not be verified."}}});
+    let early = script(begun().into_iter().chain([failure.clone()]));
+    let upstream = ScriptedUpstream::queue([early, answer(&["fine"])]).await.unwrap();
+    let (events, error) = ask(&upstream).await;
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(said(&events), "fine");
+    assert_eq!(asked(&upstream), [(4, true), (3, true)]);
+
+    let (pieces, _) = message(0, &["a"]);
+    let late = script(begun().into_iter().chain(pieces).chain([failure]));
+    let upstream = ScriptedUpstream::queue([late, answer(&["no"])]).await.unwrap();
+    let (events, error) = ask(&upstream).await;
+    assert!(matches!(error, Some(ProviderError::Failed)), "{error:?}");
+    assert_eq!((said(&events), asked(&upstream).len()), ("a".to_owned(), 1));
 }
 
 #[tokio::test]
