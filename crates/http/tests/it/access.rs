@@ -83,7 +83,7 @@ async fn what_was_begun_ends_and_says_why() {
 
 #[tokio::test]
 async fn every_format_has_a_word_for_it() {
-    let stage = stalling();
+    let (stage, token) = (stalling(), named("bert-7", BERT));
     let message = json!([{"role": "user", "content": "Hi"}]);
     for (accept, path, body, told) in [
         (
@@ -96,13 +96,13 @@ async fn every_format_has_a_word_for_it() {
     ] {
         let mut body = body;
         body["model"] = json!("scripted");
-        let asked = request(Method::POST, BERT, path).insert_header(("accept", accept));
+        let asked = request(Method::POST, &token, path).insert_header(("accept", accept));
         let mut theirs = stage.open(asked.set_json(&body)).await;
         theirs.until("Half of").await;
-        revoke(&stage, &json!({"user": "bert"})).await;
+        revoke(&stage, &json!({"token_id": "bert-7"})).await;
         let text = theirs.whole().await.text();
         assert!(text.contains(told), "{path}: {text}");
-        let path = "/v1/admin/revocations?user=bert";
+        let path = "/v1/admin/revocations?token_id=bert-7";
         stage.delete(&all_powerful(ANNA), path).await.expect(200);
     }
 }
