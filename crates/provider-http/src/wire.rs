@@ -38,8 +38,8 @@ pub trait Wire: Send + Sync + 'static {
     }
 
     /// The request's body once more, without whatever the endpoint has just refused with
-    /// [`Pause::Rewritten`](crate::Pause::Rewritten); `None` when there is nothing to leave out. Each
-    /// time something must go, because the endpoint is asked as long as there is a body.
+    /// [`Pause::Rewritten`]; `None` when there is nothing to leave out. Each time something must go,
+    /// because the endpoint is asked as long as there is a body.
     fn rewrite(&self, _body: &[u8]) -> Option<Vec<u8>> {
         None
     }
