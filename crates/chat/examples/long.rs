@@ -46,10 +46,7 @@ async fn main() -> Result<(), Failure> {
     std::fs::create_dir_all(&folder)?;
     let sqlite = Arc::new(SqliteStore::open(&SqliteOptions::new(folder.join("chat.db")))?);
     for size in &sizes {
-        println!(
-            "| SQLite {}",
-            measure(service(Arc::clone(&sqlite))?, sqlite.as_ref(), *size).await?
-        );
+        println!("| SQLite {}", measure(service(&sqlite)?, sqlite.as_ref(), *size).await?);
     }
     drop(sqlite);
     std::fs::remove_dir_all(folder)?;
@@ -68,15 +65,12 @@ async fn main() -> Result<(), Failure> {
     let options = PostgresOptions::new(&database.app_url())?;
     let postgres = Arc::new(PostgresStore::connect(&options).await?);
     for size in &sizes {
-        println!(
-            "| Postgres {}",
-            measure(service(Arc::clone(&postgres))?, postgres.as_ref(), *size).await?
-        );
+        println!("| Postgres {}", measure(service(&postgres)?, postgres.as_ref(), *size).await?);
     }
     Ok(())
 }
 
-fn service<S: Store>(store: Arc<S>) -> Result<ChatService, Failure> {
+fn service<S: Store>(store: &Arc<S>) -> Result<ChatService, Failure> {
     let model = Model {
         id: "echo".to_owned(),
         owner: "me".to_owned(),
@@ -91,7 +85,7 @@ fn service<S: Store>(store: Arc<S>) -> Result<ChatService, Failure> {
         created_at: Timestamp::from_micros(0),
     };
     let runtime = tokio::runtime::Handle::current();
-    let ports = Ports::on(&store, ModelCatalog::new(vec![model], "echo")?, &runtime);
+    let ports = Ports::on(store, ModelCatalog::new(vec![model], "echo")?, &runtime);
     Ok(ChatService::new(ports, Limits::default(), runtime))
 }
 

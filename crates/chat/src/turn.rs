@@ -68,7 +68,9 @@ impl ChatService {
                 Err(ChatError::Store(StoreError::Done(earlier))) => earlier,
                 // It was begun, by this request: how it came out is the answer to it.
                 begun @ (Ok(_)
-                | Err(ChatError::Failed(_) | ChatError::Stopped | ChatError::AccessRevoked)) => {
+                | Err(
+                    ChatError::Failed(_) | ChatError::Stopped | ChatError::AccessRevoked,
+                )) => {
                     return begun;
                 }
                 // In the way may be the same request, which came between the two looks.

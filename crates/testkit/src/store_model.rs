@@ -8,6 +8,7 @@
 //! tree of each conversation, the locks and the keys are kept a third time, as simply as can be.
 
 #![expect(
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     clippy::unwrap_used,
     reason = "a test panics where the store is wrong"

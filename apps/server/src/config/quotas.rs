@@ -10,7 +10,7 @@ use super::{Faults, money::Money};
 
 /// `[[quotas]]`: who may use how much of what. Administrators can set others for their tenant while
 /// the server runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct QuotaSection {
     /// Of which tenant. Default: of every one, each for itself. What is said of one comes before what
@@ -43,21 +43,6 @@ pub(crate) enum WhomWord {
     EachUser,
     /// One user alone.
     User,
-}
-
-impl Default for QuotaSection {
-    fn default() -> Self {
-        Self {
-            tenant: None,
-            whom: WhomWord::default(),
-            user: None,
-            model: None,
-            requests_per_minute: None,
-            streams: None,
-            tokens_per_day: None,
-            money_per_month: None,
-        }
-    }
 }
 
 impl QuotaSection {
