@@ -50,6 +50,9 @@ pub(crate) struct Options {
     /// Takes row-level security off the tables, to see what it costs
     #[arg(long, requires = "postgres")]
     without_policies: bool,
+    /// A file that is added to the server's configuration, such as limits whose cost is in question
+    #[arg(long, value_name = "FILE")]
+    append: Option<PathBuf>,
     /// The server's core
     #[arg(long, default_value_t = 0)]
     server_core: u32,
@@ -75,11 +78,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     let cores =
         (!options.no_pin).then_some(Cores { server: options.server_core, load: options.load_core });
+    let append = options.append.as_ref().map(|file| {
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+    });
     let bench = Bench::new(
         &options.server,
         options.work_dir.as_deref(),
         options.postgres.as_deref().map(|url| (url, options.policies())),
         cores,
+        append.transpose()?.unwrap_or_default(),
     )?;
     let mut results = Results::new(&scenarios);
     for repeat in 1..=options.repeat {

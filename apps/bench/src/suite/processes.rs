@@ -51,6 +51,8 @@ pub(super) struct Bench {
     own: PathBuf,
     postgres: Option<Postgres>,
     cores: Option<Cores>,
+    /// The end of each server's configuration.
+    append: String,
     mock_url: String,
     mock: Target,
     _mock_process: Process,
@@ -87,6 +89,7 @@ impl Bench {
         work_dir: Option<&Path>,
         postgres: Option<(&str, Policies)>,
         cores: Option<Cores>,
+        append: String,
     ) -> anyhow::Result<Self> {
         let server = fs::canonicalize(server)
             .with_context(|| format!("there is no server binary {}", server.display()))?;
@@ -124,6 +127,7 @@ impl Bench {
             own,
             postgres,
             cores,
+            append,
             mock_url,
             mock,
             _mock_process: process,
@@ -191,6 +195,7 @@ impl Bench {
                  context_window = {context_window}\nmax_output_tokens = {max_output_tokens}"
             )?;
         }
+        writeln!(text, "\n{}", self.append)?;
         Ok(text)
     }
 
