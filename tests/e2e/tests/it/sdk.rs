@@ -19,9 +19,10 @@ async fn run(mut scenario: Command) -> String {
     });
     let upstream = upstream.await.unwrap();
     let config = Config::none()
-        .provider("scripted", &format!("base_url = \"{}\"", upstream.base_url()))
-        .model("limited", "scripted")
-        .model("broken", "scripted")
+        .provider("busy", &format!("base_url = \"{}\"", upstream.base_url()))
+        .model("limited", "busy")
+        .provider("breaking", &format!("base_url = \"{}\"", upstream.base_url()))
+        .model("broken", "breaking")
         .table("[providers.slow]\nkind = \"echo\"\ninter_token_delay_ms = 50")
         .model("slow", "slow");
     let home = Home::new(config);
