@@ -60,6 +60,7 @@ impl Histogram {
             count: self.count,
             p50_ms: millis(self.quantile(500)),
             p90_ms: millis(self.quantile(900)),
+            p95_ms: millis(self.quantile(950)),
             p99_ms: millis(self.quantile(990)),
             max_ms: millis(self.max),
         })
@@ -85,13 +86,14 @@ fn millis(nanos: u64) -> f64 {
     Duration::from_nanos(nanos).as_secs_f64() * 1e3
 }
 
-/// A distribution in five numbers.
+/// A distribution in a few numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     /// How many values there were.
     pub(crate) count: u64,
     pub(crate) p50_ms: f64,
     pub(crate) p90_ms: f64,
+    pub(crate) p95_ms: f64,
     pub(crate) p99_ms: f64,
     pub(crate) max_ms: f64,
 }
@@ -141,6 +143,7 @@ mod tests {
         assert_eq!(summary.count, 1000);
         assert!(close(summary.p50_ms, 0.5), "{summary:?}");
         assert!(close(summary.p90_ms, 0.9), "{summary:?}");
+        assert!(close(summary.p95_ms, 0.95), "{summary:?}");
         assert!(close(summary.p99_ms, 0.99), "{summary:?}");
         assert!((summary.max_ms - 1.0).abs() < 1e-9, "{summary:?}");
     }

@@ -13,9 +13,11 @@ use clap::Args;
 
 use outcome::{Outcome, StepOutcome};
 use postgres::Policies;
-use processes::{Bench, Cores, Server};
-use scenarios::{SCENARIOS, Scenario, Target};
+use processes::{Bench, Cores, Load, Server, Tenant};
+use scenarios::{SCENARIOS, Scenario, Step, Target};
 use table::Results;
+
+use crate::load::Report;
 
 const HELP: &str = "\
 Each scenario gets a fresh server with an empty database, a SQLite file unless --postgres is given, one HTTP worker and one runtime thread,
@@ -121,7 +123,7 @@ impl Options {
 
 /// Runs one scenario once.
 fn play(bench: &Bench, scenario: &Scenario) -> anyhow::Result<Outcome> {
-    let server = bench.start_server(scenario.models)?;
+    let server = bench.start_server(scenario.models, scenario.settings)?;
     let played = play_on(bench, scenario, &server);
     bench.end(server)?;
     played
@@ -131,15 +133,28 @@ fn play_on(bench: &Bench, scenario: &Scenario, server: &Server) -> anyhow::Resul
     let mut steps = Vec::new();
     for step in scenario.steps {
         bench.reset_record()?;
-        let report = match step.target {
-            Target::Server => bench.load_server(server, step.arguments),
-            Target::Mock => bench.load_mock(step.arguments),
-        };
-        let report = report.with_context(|| format!("the load `{}`", step.name))?;
+        let (report, neighbour) =
+            load(bench, server, step).with_context(|| format!("the load `{}`", step.name))?;
         let record = bench.settled_record()?;
-        steps.push(StepOutcome { name: step.name.into(), report, record });
+        steps.push(StepOutcome { name: step.name.into(), report, neighbour, record });
     }
     Ok(Outcome { steps })
+}
+
+fn load(bench: &Bench, server: &Server, step: &Step) -> anyhow::Result<(Report, Option<Report>)> {
+    let neighbour = match step.target {
+        Target::SharedServer(arguments) => {
+            Some(bench.load_server(server, Tenant::Neighbour, arguments)?)
+        }
+        Target::Server | Target::Mock => None,
+    };
+    let load = match step.target {
+        Target::Server | Target::SharedServer(_) => {
+            bench.load_server(server, Tenant::Measured, step.arguments)
+        }
+        Target::Mock => bench.load_mock(step.arguments),
+    };
+    Ok((load?.report()?, neighbour.map(Load::report).transpose()?))
 }
 
 fn progress(line: &str) -> anyhow::Result<()> {

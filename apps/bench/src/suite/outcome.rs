@@ -19,6 +19,8 @@ pub(super) struct Outcome {
 pub(super) struct StepOutcome {
     pub(super) name: String,
     pub(super) report: Report,
+    /// What another tenant saw at the same time.
+    pub(super) neighbour: Option<Report>,
     pub(super) record: Record,
 }
 
@@ -33,7 +35,7 @@ impl Outcome {
         self.steps.first()
     }
 
-    /// Requests that failed and answers that were wrong, in all loads.
+    /// Requests that failed and answers that were wrong, in all loads but those of a neighbour.
     pub(super) fn faults(&self) -> f64 {
         let faults = self.steps.iter().map(|step| step.report.failed + step.report.wrong);
         float(faults.sum())

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::runtime::Runtime;
 
 use super::{
@@ -69,13 +69,51 @@ impl Drop for Process {
     }
 }
 
+/// Who loads a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tenant {
+    Measured,
+    Neighbour,
+}
+
+impl Tenant {
+    const ALL: [Self; 2] = [Self::Measured, Self::Neighbour];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Measured => "bench",
+            Self::Neighbour => "neighbour",
+        }
+    }
+}
+
+/// A load generator at work, which ends with its owner.
+pub(super) struct Load {
+    process: Process,
+    report: NamedTempFile,
+}
+
+impl Load {
+    /// Waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// When it ends without a report.
+    pub(super) fn report(mut self) -> anyhow::Result<Report> {
+        let status = self.process.0.wait()?;
+        if !status.success() {
+            bail!("the load generator ended with {status}");
+        }
+        serde_json::from_reader(self.report).context("the load generator's report cannot be read")
+    }
+}
+
 /// A running server with an empty database of its own.
 pub(super) struct Server {
     process: Process,
     database: Option<Database>,
     url: String,
-    token_file: PathBuf,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Bench {
@@ -139,10 +177,10 @@ impl Bench {
     /// # Errors
     ///
     /// When it is not ready in time, with the end of what it logged.
-    pub(super) fn start_server(&self, models: &[Model]) -> anyhow::Result<Server> {
+    pub(super) fn start_server(&self, models: &[Model], settings: &str) -> anyhow::Result<Server> {
         let directory = tempfile::tempdir_in(self.directory.path())?;
         let at = directory.path();
-        fs::write(at.join("loquat.toml"), self.configuration(models)?)?;
+        fs::write(at.join("loquat.toml"), self.configuration(models, settings)?)?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
         let log = at.join("server.log");
@@ -161,9 +199,10 @@ impl Bench {
         self.wait_until_ready(&mut process, &url)
             .with_context(|| format!("the server logged: {}", last_lines(&log)))?;
 
-        let token_file = at.join("token");
-        fs::write(&token_file, self.token(at, &address)?)?;
-        Ok(Server { process, database, url, token_file, _directory: directory })
+        for tenant in Tenant::ALL {
+            fs::write(token_file(at, tenant), self.token(at, &address, tenant)?)?;
+        }
+        Ok(Server { process, database, url, directory })
     }
 
     /// Ends a server and takes its database away.
@@ -180,7 +219,7 @@ impl Bench {
         }
     }
 
-    fn configuration(&self, models: &[Model]) -> anyhow::Result<String> {
+    fn configuration(&self, models: &[Model], settings: &str) -> anyhow::Result<String> {
         let mut text = String::new();
         let base_url = format!("{}/v1", self.mock_url);
         // With two models and none of them the default, a server may take one of its own.
@@ -195,7 +234,7 @@ impl Bench {
                  context_window = {context_window}\nmax_output_tokens = {max_output_tokens}"
             )?;
         }
-        writeln!(text, "\n{}", self.append)?;
+        writeln!(text, "\n{settings}\n{}", self.append)?;
         Ok(text)
     }
 
@@ -225,11 +264,11 @@ impl Bench {
         })
     }
 
-    fn token(&self, at: &Path, address: &str) -> anyhow::Result<Vec<u8>> {
+    fn token(&self, at: &Path, address: &str, tenant: Tenant) -> anyhow::Result<Vec<u8>> {
         let mut command = Command::new(&self.server);
         environment(&mut command, at, address);
         let output = command
-            .args(["token", "--tenant", "bench", "--user", "u1", "--ttl", "1h"])
+            .args(["token", "--tenant", tenant.name(), "--user", "u1", "--ttl", "1h"])
             .output()
             .context("cannot run the server's `token` command")?;
         if !output.status.success() {
@@ -238,32 +277,33 @@ impl Bench {
         Ok(output.stdout)
     }
 
-    /// Runs the load generator against the server.
+    /// Starts the load generator against the server.
     ///
     /// # Errors
     ///
-    /// When it ends without a report.
+    /// When it does not start.
     pub(super) fn load_server(
         &self,
         server: &Server,
+        tenant: Tenant,
         arguments: &[&str],
-    ) -> anyhow::Result<Report> {
+    ) -> anyhow::Result<Load> {
         let mut command = self.load(&server.url);
-        command.arg("--token-file").arg(&server.token_file);
+        command.arg("--token-file").arg(token_file(server.directory.path(), tenant));
         // taskset becomes the server by `exec`, so its id is the server's.
         command.arg("--pid").arg(server.process.0.id().to_string());
-        self.report(command, arguments)
+        self.start(command, arguments)
     }
 
-    /// Runs the load generator against the mock, with nothing between.
+    /// Starts the load generator against the mock, with nothing between.
     ///
     /// # Errors
     ///
-    /// When it ends without a report.
-    pub(super) fn load_mock(&self, arguments: &[&str]) -> anyhow::Result<Report> {
+    /// When it does not start.
+    pub(super) fn load_mock(&self, arguments: &[&str]) -> anyhow::Result<Load> {
         let mut command = self.load(&self.mock_url);
         command.arg("--format=completions");
-        self.report(command, arguments)
+        self.start(command, arguments)
     }
 
     fn load(&self, url: &str) -> Command {
@@ -272,16 +312,11 @@ impl Bench {
         command
     }
 
-    fn report(&self, mut command: Command, arguments: &[&str]) -> anyhow::Result<Report> {
-        let file = self.directory.path().join("report.json");
-        command.args(arguments).arg("--json").arg(&file).stdout(Stdio::null());
-        let status = command.status().context("the load generator does not start")?;
-        if !status.success() {
-            bail!("the load generator ended with {status}");
-        }
-        let text = fs::read_to_string(&file)?;
-        fs::remove_file(&file)?;
-        serde_json::from_str(&text).context("the load generator's report cannot be read")
+    fn start(&self, mut command: Command, arguments: &[&str]) -> anyhow::Result<Load> {
+        let report = NamedTempFile::new_in(self.directory.path())?;
+        command.args(arguments).arg("--json").arg(report.path()).stdout(Stdio::null());
+        let process = Process(command.spawn().context("the load generator does not start")?);
+        Ok(Load { process, report })
     }
 
     /// Forgets what the mock remembers.
@@ -316,6 +351,11 @@ impl Bench {
             connection.call(&self.mock, method, path, "").await
         })
     }
+}
+
+/// Where a server's directory has a tenant's token.
+fn token_file(directory: &Path, tenant: Tenant) -> PathBuf {
+    directory.join(format!("token-of-{}", tenant.name()))
 }
 
 /// The server's surroundings: one worker, one thread, and nothing of the shell's.

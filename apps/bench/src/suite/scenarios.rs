@@ -1,11 +1,17 @@
 //! The scenarios, as data: what is configured, what is sent, what is read off, and what is wanted.
 
 use super::outcome::Outcome;
+use crate::{
+    load::Report,
+    stats::{Summary, float, ratio},
+};
 
 /// One situation in which the server is measured.
 pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) models: &'static [Model],
+    /// Lines of the server's configuration beside its models.
+    pub(super) settings: &'static str,
     pub(super) steps: &'static [Step],
     pub(super) checks: &'static [Check],
 }
@@ -31,6 +37,8 @@ pub(super) struct Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
     Server,
+    /// The server, while another tenant loads it with these options.
+    SharedServer(&'static [&'static str]),
     Mock,
 }
 
@@ -109,11 +117,23 @@ const LEAVING: &[Check] = &[
     NO_FAULTS,
 ];
 
+const NEIGHBOUR: &[&str] = &["--model=measured", "--clients=64", "--warmup=0s", "--duration=14s"];
+
+const ITS_OWN: &[&str] =
+    &["--model=measured", "--expect-tokens=20", "--clients=16", "--warmup=2s", "--duration=12s"];
+
+/// By how much a figure of the shared server is above that of the server which one tenant has alone.
+fn beside(outcome: &Outcome, of: fn(&Report) -> Option<Summary>) -> Option<f64> {
+    let p95 = |step| Some(of(&outcome.step(step)?.report)?.p95_ms);
+    ratio(p95("beside it")?, p95("alone")?)
+}
+
 /// All scenarios, in the order in which they are run and reported.
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "1 client, 20 tokens",
         models: &[SEED, model("measured", "mock;tokens=20;stamp")],
+        settings: "",
         steps: &[
             Step {
                 name: "server",
@@ -165,6 +185,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "64 clients, 200 tokens",
         models: &[SEED, model("measured", "mock;tokens=200;stamp")],
+        settings: "",
         steps: &[Step {
             name: "server",
             target: Target::Server,
@@ -193,6 +214,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "500 clients, a token each 20 ms",
         models: &[SEED, model("measured", "mock;tokens=100;gap=20ms;stamp")],
+        settings: "",
         steps: &[Step {
             name: "server",
             target: Target::Server,
@@ -259,6 +281,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             context_window: 1_048_576,
             max_output_tokens: 262_144,
         }],
+        settings: "",
         steps: &[Step {
             name: "server",
             target: Target::Server,
@@ -285,6 +308,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "20 clients leave before the first token",
         models: &[model("measured", "mock;tokens=500;gap=20ms;ttft=30s")],
+        settings: "",
         steps: &[Step {
             name: "server",
             target: Target::Server,
@@ -300,6 +324,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "20 clients leave mid-stream",
         models: &[model("measured", "mock;tokens=500;gap=20ms")],
+        settings: "",
         steps: &[Step {
             name: "server",
             target: Target::Server,
@@ -310,6 +335,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "20 clients leave in a stall",
         models: &[model("measured", "mock;tokens=500;gap=20ms;fault=stall@5")],
+        settings: "",
         steps: &[Step {
             name: "server",
             target: Target::Server,
@@ -332,6 +358,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             context_window: 1_024,
             max_output_tokens: 512,
         }],
+        settings: "",
         steps: &[
             // Few requests and no warm-up: each adds two items to the short conversation.
             Step {
@@ -368,6 +395,43 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 measure: |outcome| {
                     let short = outcome.step("10 items")?.ttft_p50_ms()?;
                     Some(outcome.step("10,000 items")?.ttft_p50_ms()? / short)
+                },
+            },
+            NO_FAULTS,
+        ],
+    },
+    Scenario {
+        name: "a neighbour at its limit",
+        // Quicker than most models: what a neighbour adds is a larger part of little.
+        models: &[model("measured", "mock;ttft=50ms;gap=5ms;tokens=20;stamp")],
+        settings: "[[quotas]]\ntenant = \"neighbour\"\nrequests_per_minute = 60\nstreams = 2",
+        steps: &[
+            Step { name: "alone", target: Target::Server, arguments: ITS_OWN },
+            Step { name: "beside it", target: Target::SharedServer(NEIGHBOUR), arguments: ITS_OWN },
+        ],
+        checks: &[
+            Check {
+                name: "first token beside it by alone, p95",
+                unit: "times",
+                must: Bound::AtMost(1.2),
+                aim: Bound::AtMost(1.05),
+                measure: |outcome| beside(outcome, |report| report.ttft),
+            },
+            Check {
+                name: "whole answer beside it by alone, p95",
+                unit: "times",
+                must: Bound::AtMost(1.2),
+                aim: Bound::AtMost(1.05),
+                measure: |outcome| beside(outcome, |report| report.whole),
+            },
+            Check {
+                name: "requests of the neighbour that were refused",
+                unit: "/s",
+                must: Bound::AtLeast(100.0),
+                aim: Bound::AtLeast(100.0),
+                measure: |outcome| {
+                    let neighbour = outcome.step("beside it")?.neighbour.as_ref()?;
+                    ratio(float(neighbour.failed), neighbour.seconds)
                 },
             },
             NO_FAULTS,
