@@ -4,7 +4,7 @@
 use std::{fmt::Display, fmt::Write as _};
 
 use loquat_chat::{Clock as _, IdSource as _, SystemClock, SystemIds};
-use loquat_domain::{RawJson, Scope, TenantId, TokenId, UserId};
+use loquat_domain::{Scope, TenantId, TokenId, UserId};
 use loquat_store::{AccessStore, AuditEntry, Revocation, Revoked, StoreError};
 
 use crate::{
@@ -48,13 +48,14 @@ async fn revoke(
     whose: Revoked,
     args: &AccessArgs,
 ) -> Result<String, Faults> {
-    let audit = entry(scope, AuditEntry::REVOKE, &whose);
+    let now = SystemClock.now();
     let revocation = Revocation {
-        until: args.lasts.map(|lasts| audit.at.plus(lasts)),
-        revoked_at: audit.at,
+        until: args.lasts.map(|lasts| now.plus(lasts)),
+        revoked_at: now,
         revoked_by: scope.user.clone(),
         whose,
     };
+    let audit = AuditEntry::of_revocation(SystemIds.next(), &revocation);
     access.revoke(scope, revocation, audit).await.map_err(|error| failed(&error))?;
     Ok("revoked: new requests are refused, running answers end within seconds\n".to_owned())
 }
@@ -64,7 +65,8 @@ async fn restore(
     scope: &Scope,
     whose: Revoked,
 ) -> Result<String, Faults> {
-    let audit = entry(scope, AuditEntry::RESTORE, &whose);
+    let (id, now) = (SystemIds.next(), SystemClock.now());
+    let audit = AuditEntry::of_return(id, now, scope.user.clone(), &whose);
     match access.restore(scope, whose, audit).await {
         Ok(()) => Ok("given back\n".to_owned()),
         Err(StoreError::NotFound) => Ok("was not revoked\n".to_owned()),
@@ -82,17 +84,6 @@ async fn list(access: &dyn AccessStore, scope: &Scope) -> Result<String, Faults>
         let _ = writeln!(lines, "{whose}, {until}, by {revoked_by}");
     }
     Ok(lines)
-}
-
-fn entry(scope: &Scope, act: &str, whose: &Revoked) -> AuditEntry {
-    AuditEntry {
-        id: SystemIds.next(),
-        at: SystemClock.now(),
-        actor: scope.user.clone(),
-        act: act.to_owned(),
-        subject: whose.to_string(),
-        details: RawJson::from_checked("{}".to_owned()),
-    }
 }
 
 fn fault(key: &str, error: impl Display) -> Faults {

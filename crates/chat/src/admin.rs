@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loquat_domain::{Limit, LimitKey, Page, PageRequest, RawJson, Scope, Timestamp, Whom};
 use loquat_limits::Standing;
-use loquat_store::{AuditEntry, Revocation, Revoked, UsageQuery, UsageRow};
+use loquat_store::{AuditEntry, Revocation, Revoked, StoreError, UsageQuery, UsageRow};
 use uuid::Uuid;
 
 use crate::{ChatError, ChatService, Missing, access, service::Inner};
@@ -78,8 +78,7 @@ impl ChatService {
             .detached(async move {
                 let most = limit.most.map_or_else(|| "null".to_owned(), |most| most.to_string());
                 let details = format!(r#"{{"most":{most}}}"#);
-                let audit =
-                    inner.audit_entry(&scope, AuditEntry::SET_LIMIT, subject(&limit.key), details);
+                let audit = inner.limit_entry(&scope, AuditEntry::SET_LIMIT, &limit.key, details);
                 inner
                     .ports
                     .limits
@@ -101,12 +100,8 @@ impl ChatService {
         let (inner, scope) = self.both(scope);
         self.inner
             .detached(async move {
-                let audit = inner.audit_entry(
-                    &scope,
-                    AuditEntry::REMOVE_LIMIT,
-                    subject(&key),
-                    "{}".to_owned(),
-                );
+                let nothing = "{}".to_owned();
+                let audit = inner.limit_entry(&scope, AuditEntry::REMOVE_LIMIT, &key, nothing);
                 let removed = inner.ports.limits.remove_limit(&scope, key, audit).await;
                 removed.map_err(Inner::not_found(Missing::Limit))?;
                 inner.ports.limiter.changed(&scope.tenant);
@@ -130,17 +125,13 @@ impl ChatService {
         let (inner, scope) = self.both(scope);
         self.inner
             .detached(async move {
-                let until_secs =
-                    until.map_or_else(|| "null".to_owned(), |until| until.as_secs().to_string());
-                let details = format!(r#"{{"until":{until_secs}}}"#);
-                let audit =
-                    inner.audit_entry(&scope, AuditEntry::REVOKE, whose.to_string(), details);
                 let revocation = Revocation {
                     whose,
                     until,
-                    revoked_at: audit.at,
+                    revoked_at: inner.ports.clock.now(),
                     revoked_by: scope.user.clone(),
                 };
+                let audit = AuditEntry::of_revocation(inner.ports.ids.next(), &revocation);
                 let revoked = inner.ports.access.revoke(&scope, revocation.clone(), audit).await;
                 revoked.map_err(ChatError::Store)?;
                 access::look(&inner).await;
@@ -158,12 +149,8 @@ impl ChatService {
         let (inner, scope) = self.both(scope);
         self.inner
             .detached(async move {
-                let audit = inner.audit_entry(
-                    &scope,
-                    AuditEntry::RESTORE,
-                    whose.to_string(),
-                    "{}".to_owned(),
-                );
+                let (id, now) = (inner.ports.ids.next(), inner.ports.clock.now());
+                let audit = AuditEntry::of_return(id, now, scope.user.clone(), &whose);
                 let restored = inner.ports.access.restore(&scope, whose, audit).await;
                 restored.map_err(Inner::not_found(Missing::Revocation))?;
                 access::look(&inner).await;
@@ -199,8 +186,10 @@ impl ChatService {
         let (inner, scope) = self.both(scope);
         self.inner
             .detached(async move {
-                let page = inner.ports.access.audit(&scope, page).await;
-                page.map_err(Inner::not_found(Missing::Revocation))
+                inner.ports.access.audit(&scope, page).await.map_err(|error| match error {
+                    StoreError::CursorNotFound => ChatError::CursorNotFound,
+                    error => ChatError::Store(error),
+                })
             })
             .await
     }
@@ -211,19 +200,14 @@ impl ChatService {
 }
 
 impl Inner {
-    fn audit_entry(
-        &self,
-        scope: &Scope,
-        act: &str,
-        subject: String,
-        details: String,
-    ) -> AuditEntry {
+    /// What was done about a limit.
+    fn limit_entry(&self, scope: &Scope, act: &str, key: &LimitKey, details: String) -> AuditEntry {
         AuditEntry {
             id: self.ports.ids.next(),
             at: self.ports.clock.now(),
             actor: scope.user.clone(),
             act: act.to_owned(),
-            subject,
+            subject: subject(key),
             details: RawJson::from_checked(details),
         }
     }

@@ -124,6 +124,18 @@ impl Inner {
         self.ports.models.get(model).map_or(asked.price, |model| model.price)
     }
 
+    /// Charges the calls of a trail that no turn's end will charge.
+    pub(crate) fn charge_unstored(self: &Arc<Self>, account: &Account, trail: &Trail) {
+        // Nobody was called, or nobody who says so.
+        if trail.attempts().is_empty() && trail.usage().is_none() {
+            return;
+        }
+        let charges = self.charges(account, trail, trail.usage());
+        let (tokens, cost) = total(&charges);
+        self.ports.limiter.debit(&account.scope, &account.asked.id, tokens, cost);
+        self.record(account.scope.clone(), charges);
+    }
+
     /// Adds charges that come with no turn's end. Goes on while the store cannot be reached, in a
     /// task of its own; [`ChatService::drain`](crate::ChatService::drain) waits for it.
     pub(crate) fn record(self: &Arc<Self>, scope: Scope, charges: Vec<Charge>) {
@@ -132,19 +144,16 @@ impl Inner {
         }
         let ledger = Arc::clone(&self.ports.ledger);
         self.spawn_turn(async move {
-            for pause in PAUSES.iter().map(Some).chain([None]) {
-                match ledger.record(&scope, charges.clone()).await {
-                    Ok(()) => return,
-                    Err(StoreError::Unavailable(_)) if pause.is_some() => {}
-                    Err(error) => {
+            let mut pauses = PAUSES.iter();
+            while let Err(error) = ledger.record(&scope, charges.clone()).await {
+                match (&error, pauses.next()) {
+                    (StoreError::Unavailable(_), Some(pause)) => tokio::time::sleep(*pause).await,
+                    _ => {
                         let error: &dyn std::error::Error = &error;
                         let (tokens, cost) = total(&charges);
                         tracing::error!(error, tokens, cost = cost.0, "charges are lost");
                         return;
                     }
-                }
-                if let Some(pause) = pause {
-                    tokio::time::sleep(*pause).await;
                 }
             }
         });
@@ -178,14 +187,6 @@ impl Billed {
 
 impl Drop for Billed {
     fn drop(&mut self) {
-        // Nobody was called, or nobody who says so.
-        if self.trail.attempts().is_empty() && self.trail.usage().is_none() {
-            return;
-        }
-        let charges = self.inner.charges(&self.account, &self.trail, self.trail.usage());
-        let (tokens, cost) = total(&charges);
-        let Account { scope, asked, .. } = &self.account;
-        self.inner.ports.limiter.debit(scope, &asked.id, tokens, cost);
-        self.inner.record(scope.clone(), charges);
+        self.inner.charge_unstored(&self.account, &self.trail);
     }
 }

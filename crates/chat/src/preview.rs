@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use loquat_context::Receipt;
-use loquat_domain::{Scope, Settings};
-use loquat_provider::{About, ChatRequest, Choice};
+use loquat_domain::Scope;
+use loquat_provider::Choice;
 
 use crate::{
     ChatError, ChatService, Model, TurnRequest,
@@ -18,7 +18,7 @@ impl ChatService {
     ///
     /// [`ChatError`], as the turn itself would fail before its model is asked.
     pub async fn preview(&self, scope: &Scope, request: TurnRequest) -> Result<Receipt, ChatError> {
-        let (_, asked) = self.asked(scope, request).await?;
+        let (_, _, asked) = self.asked(scope, request).await?;
         Ok(asked.prompt.receipt)
     }
 
@@ -28,34 +28,23 @@ impl ChatService {
     ///
     /// [`ChatError`], as the turn itself would fail before its model is asked.
     pub async fn choose(&self, scope: &Scope, request: TurnRequest) -> Result<Chosen, ChatError> {
-        let (settings, metadata) = (request.settings.clone(), request.metadata.clone());
-        let (model, asked) = self.asked(scope, request).await?;
-        let input_tokens = asked.prompt.receipt.budget.used;
-        let longest = settings.max_output_tokens.unwrap_or(u32::MAX).min(model.max_output_tokens);
-        let settings = Settings { max_output_tokens: Some(longest), ..settings };
-        let request = ChatRequest {
-            about: About {
-                scope: Some(scope.clone()),
-                conversation: asked.head.map(|head| head.conversation),
-                metadata,
-                input_tokens,
-            },
-            ..ChatRequest::new(&model.upstream, settings, asked.prompt.input)
-        };
-        let choice = model.provider.choose(&request).unwrap_or_else(|| Choice {
+        let (model, request, Asked { head, prompt, .. }) = self.asked(scope, request).await?;
+        let question = Question { scope, model: &model, request: &request };
+        let to_ask = question.to_ask(prompt, head.map(|head| head.conversation));
+        let choice = model.provider.choose(&to_ask).unwrap_or_else(|| Choice {
             models: vec![model.id.clone()],
             rule: None,
             complexity: None,
             why: vec!["this model answers itself".to_owned()],
         });
-        Ok(Chosen { model: model.id.clone(), input_tokens, choice })
+        Ok(Chosen { model: model.id.clone(), input_tokens: to_ask.about.input_tokens, choice })
     }
 
     async fn asked(
         &self,
         scope: &Scope,
         request: TurnRequest,
-    ) -> Result<(Arc<Model>, Asked), ChatError> {
+    ) -> Result<(Arc<Model>, TurnRequest, Asked), ChatError> {
         let model = self.inner.model(scope, request.model.as_deref())?;
         self.inner.check_contents(&request.input, "input")?;
         let (inner, scope) = (Arc::clone(&self.inner), scope.clone());
@@ -65,7 +54,7 @@ impl ChatService {
                 let question = Question { scope: &scope, model: &model, request: &request };
                 let need = inner.plan(question, model.counter.items(&request.input))?;
                 let asked = inner.ask(question, &need).await?;
-                Ok((model, asked))
+                Ok((model, request, asked))
             })
             .await
     }

@@ -4,7 +4,8 @@ use loquat_context::{
     KnownSummary, Loaded, ModelWindow, Need, NewTurn, Policy, Prompt, State, TokenCounter, build,
     plan, search,
 };
-use loquat_domain::{ConversationId, ItemContent, ItemId, RawJson, Scope};
+use loquat_domain::{ConversationId, ItemContent, ItemId, RawJson, Scope, Settings};
+use loquat_provider::{About, ChatRequest};
 use loquat_store::{ContextChange, Head, History, HistoryStart, Reach, Segment};
 
 use crate::{ChatError, Missing, Model, Target, TurnRequest, service::Inner};
@@ -49,6 +50,28 @@ impl Question<'_> {
     pub(crate) fn reserved_output(&self) -> u32 {
         let wanted = self.request.settings.max_output_tokens.unwrap_or(u32::MAX);
         wanted.min(self.model.max_output_tokens)
+    }
+
+    /// What the model is asked.
+    pub(crate) fn to_ask(
+        self,
+        prompt: Prompt,
+        conversation: Option<ConversationId>,
+    ) -> ChatRequest {
+        let settings = Settings {
+            max_output_tokens: Some(self.reserved_output()),
+            ..self.request.settings.clone()
+        };
+        ChatRequest {
+            cache_ends: prompt.cache_ends,
+            about: About {
+                scope: Some(self.scope.clone()),
+                conversation,
+                metadata: self.request.metadata.clone(),
+                input_tokens: prompt.receipt.budget.used,
+            },
+            ..ChatRequest::new(&self.model.upstream, settings, prompt.input)
+        }
     }
 }
 

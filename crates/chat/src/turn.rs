@@ -187,14 +187,14 @@ impl Run {
             // Nobody waits for it any more and nothing is stored yet, or will be by this future.
             biased;
             () = self.live.log.abandoned().cancelled(), if !self.live.trace.is_stored() => {
-                return self.charge_for_nothing();
+                return self.inner.charge_unstored(&self.account(0), &self.trail);
             }
             begun = self.begin(request) => begun,
         };
         let (mut begun, opening) = match begun {
             Ok(begun) => begun,
             Err(error) => {
-                self.charge_for_nothing();
+                self.inner.charge_unstored(&self.account(0), &self.trail);
                 return started.tell(Err(error));
             }
         };

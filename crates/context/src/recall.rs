@@ -1,15 +1,13 @@
 //! What is fetched back, and how it is quoted.
 
-mod day;
 mod excerpt;
 
 use std::collections::BTreeSet;
 
-use loquat_domain::{ItemContent, Message, Part, Role, StoredItem};
+use loquat_domain::{Day, ItemContent, Message, Part, Role, StoredItem};
 
 use crate::{Dropped, Hit, Query, Recall, Recalled, TokenCounter};
 
-use day::Day;
 use excerpt::Words;
 
 /// Opens the quotation. The stored text is untrusted: a user may have pasted it from anywhere.
@@ -84,7 +82,7 @@ pub(crate) fn select(
             continue;
         };
         let heading = line.day.filter(|day| !days.contains(day));
-        let heading = heading.map_or(0, |day| counter.text(&day.heading()));
+        let heading = heading.map_or(0, |day| counter.text(&heading(day)));
         let total = spent.saturating_add(heading).saturating_add(line.report.tokens);
         if total > budget {
             is_full = true;
@@ -105,12 +103,17 @@ pub(crate) fn select(
     Selection { text, tokens: spent, quoted, left_out }
 }
 
+/// A day's line above what was said on it.
+fn heading(day: Day) -> String {
+    format!("{day}\n")
+}
+
 fn quotation(lines: &[Line]) -> String {
     let mut text = OPEN.to_owned();
     let mut day = None;
     for line in lines {
         if let Some(of_line) = line.day.filter(|of_line| day != Some(*of_line)) {
-            text.push_str(&of_line.heading());
+            text.push_str(&heading(of_line));
             day = Some(of_line);
         }
         text.push_str(&line.text);

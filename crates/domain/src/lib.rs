@@ -8,6 +8,7 @@
 mod charge;
 mod conversation;
 mod counter;
+mod day;
 mod event;
 mod id;
 mod idempotency;
@@ -23,6 +24,7 @@ mod usage;
 pub use charge::{Charge, Micros, Price, Purpose, TokenParts};
 pub use conversation::{Branch, Conversation, Metadata, MetadataError, Title, TitleError};
 pub use counter::{CounterId, CounterIdError};
+pub use day::Day;
 pub use event::{Ended, Event, EventKind, ItemStart, StreamKind};
 pub use id::{ConversationId, ItemId, ParseIdError, ResponseId};
 pub use idempotency::{Fingerprint, IdempotencyKey, IdempotencyKeyError};

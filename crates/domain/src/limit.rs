@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{Timestamp, UserId};
+use crate::{Day, Timestamp, UserId};
 
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,30 +44,13 @@ impl Meter {
         match self {
             Self::RequestsPerMinute => every(60_000_000),
             Self::Streams => starting(0, i64::MAX),
-            Self::TokensPerDay => every(DAY),
+            Self::TokensPerDay => every(86_400_000_000),
             Self::MicrosPerMonth => {
-                let first = first_of_month(micros.div_euclid(DAY));
-                // No month is longer than 31 days, and none is shorter than 28.
-                let next = first_of_month(first + 31);
-                let at = |day: i64| Timestamp::from_micros(day.saturating_mul(DAY));
-                at(first)..at(next)
+                let day = Day::of(moment);
+                day.first_of_month().start()..day.first_of_next_month().start()
             }
         }
     }
-}
-
-/// A day in microseconds.
-const DAY: i64 = 86_400_000_000;
-
-/// The first day of the month that a day is in, both as days since the Unix epoch: in years that
-/// begin with March, so that a leap day is the last of its year, and of which 400 are 146,097 days.
-const fn first_of_month(day: i64) -> i64 {
-    let since_march_of_year_0 = day + 719_468;
-    let of_era = since_march_of_year_0.rem_euclid(146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    day - (of_year - (153 * month + 2) / 5)
 }
 
 /// Who is limited, within a tenant.

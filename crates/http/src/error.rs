@@ -405,7 +405,8 @@ impl From<AuthError> for ApiError {
             }
             AuthError::Unavailable(_) => {
                 let error: &dyn std::error::Error = &error;
-                tracing::error!(error, "tokens cannot be checked");
+                // Whoever fetches the keys tells the operator, once; this is said of each request.
+                tracing::debug!(error, "a token cannot be checked");
                 authentication_unavailable()
             }
         }

@@ -27,7 +27,6 @@
 
 mod accept;
 mod body;
-mod calendar;
 mod caller;
 mod csv;
 mod cursor;

@@ -31,8 +31,8 @@ const STREAM_RETRY: Duration = Duration::from_secs(1);
 /// processes, what lies about unused is a small part of what is left.
 const ADVANCE: u64 = 16;
 
-/// The most that may wait for one count; beyond that the store is not keeping up.
-const MOST_WAITING: usize = 1_024;
+/// The most that may wait for one answer of the store; beyond that it is not keeping up.
+pub(crate) const MOST_WAITING: usize = 1_024;
 
 /// What becomes of somebody who waits.
 pub(crate) type Answer = Result<Option<Grant>, Refused>;

@@ -11,7 +11,7 @@ use std::{
 use loquat_domain::{Limit, Micros, Scope, TenantId, UserId};
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::{ConfiguredLimits, error::Failed, rules::Rules};
+use crate::{ConfiguredLimits, account::MOST_WAITING, error::Failed, rules::Rules};
 
 /// When what was read is read again, while it is still gone by: a tenant that asks more often than
 /// this waits only for the first reading.
@@ -26,9 +26,6 @@ const KEPT_FOR: Duration = Duration::from_mins(1);
 
 /// How long nothing is read after a reading has failed, if it can be done without.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// The most that may wait for a reading.
-const MOST_WAITING: usize = 1_024;
 
 type Answer = Result<Arc<Rules>, Failed>;
 

@@ -135,3 +135,49 @@ impl WireUsage {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use loquat_testkit::usage_shapes::{check_parts, count_of, is_readable, usage_object};
+    use proptest::prelude::*;
+    use serde_json::{Value, value::to_raw_value};
+
+    use super::*;
+
+    const PROMPT: [&str; 3] =
+        ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
+
+    fn usage() -> impl Strategy<Value = Value> {
+        usage_object(
+            &[PROMPT[0], PROMPT[1], PROMPT[2], "output_tokens"],
+            &[("output_tokens_details", &["thinking_tokens"])],
+        )
+    }
+
+    proptest! {
+        /// Each report counts from the answer's beginning: the last ones hold, and never their sum.
+        #[test]
+        fn of_several_reports_no_token_is_counted_twice(
+            reports in prop::collection::vec(usage(), 1..4),
+        ) {
+            let mut learnt = WireUsage::default();
+            for report in &reports {
+                learnt.learn(&to_raw_value(report).unwrap());
+            }
+            let most = |name| {
+                let readable = reports.iter().filter(|report| is_readable(report));
+                readable.map(|report| count_of(report, name)).max().unwrap_or(0)
+            };
+            if let Some(usage) = learnt.total() {
+                let prompt = PROMPT.into_iter().map(most).fold(0, u64::saturating_add);
+                prop_assert_eq!(usage.input_tokens, prompt);
+                prop_assert_eq!(usage.cached_tokens, most("cache_read_input_tokens"));
+                prop_assert_eq!(usage.cache_write_tokens, most("cache_creation_input_tokens"));
+                prop_assert_eq!(usage.output_tokens, most("output_tokens"));
+                check_parts(usage);
+            } else {
+                prop_assert_eq!((most("input_tokens"), most("output_tokens")), (0, 0));
+            }
+        }
+    }
+}

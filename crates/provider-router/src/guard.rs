@@ -66,13 +66,17 @@ impl Upstream {
 
     /// How it stands at this moment.
     pub fn health(&self) -> Health {
-        let breaker = self.breaker().health(Instant::now());
+        let (breaker, now) = (self.breaker(), Instant::now());
         Health {
             provider: self.name.clone(),
+            circuit: breaker.circuit(now),
+            failures: breaker.failures(),
             in_flight: self.in_flight.load(Ordering::Relaxed),
             waiting: self.waiting.load(Ordering::Relaxed),
             max_concurrent: self.options.max_concurrent,
-            ..breaker
+            last_failure: breaker.last_failure(now),
+            next_probe_in: breaker.next_probe_in(now),
+            asked_to_wait: breaker.asked_to_wait(now),
         }
     }
 

@@ -155,33 +155,33 @@ fn read_conversation(id: &[u8]) -> Result<Option<ConversationId>, StoreError> {
     }
 }
 
-/// SQL for usage. The names of what is known, and of what is put together, are those of the columns.
-macro_rules! usage_of {
-    ($whose:literal) => {
-        concat!(
-            "SELECT day, model, user, conversation, count(*), sum(estimated),
-                sum(input >> 32), sum(input & 0xffffffff),
-                sum(cached >> 32), sum(cached & 0xffffffff),
-                sum(cache_write >> 32), sum(cache_write & 0xffffffff),
-                sum(output >> 32), sum(output & 0xffffffff),
-                sum(reasoning >> 32), sum(reasoning & 0xffffffff),
-                sum(cost >> 32), sum(cost & 0xffffffff)
-            FROM (
-                SELECT iif(?, at / 86400000000 - (at % 86400000000 < 0), 0) AS day,
-                    iif(?, model, '') AS model,
-                    iif(?, user, '') AS user,
-                    iif(?, ifnull(conversation, x''), x'') AS conversation,
-                    estimated, input, cached, cache_write, output, reasoning, cost
-                FROM usage_records WHERE ",
-            $whose,
-            " AND at >= ? AND at < ?
-            )
-            WHERE (day, model, user, conversation) > (?, ?, ?, ?)
-            GROUP BY day, model, user, conversation
-            ORDER BY day, model, user, conversation"
-        )
-    };
-}
+/// Of whom: of that user, or else of one after the other, each found by the one before. The names of
+/// what is known, and of what is put together, are those of the columns.
+const USAGE: &str = "WITH RECURSIVE users (name) AS (
+        SELECT coalesce(?, (SELECT min(user) FROM usage_records WHERE tenant = ?))
+        UNION ALL
+        SELECT (SELECT min(user) FROM usage_records WHERE tenant = ? AND user > name)
+        FROM users WHERE name IS NOT NULL AND ? IS NULL
+    )
+    SELECT day, model, user, conversation, count(*), sum(estimated),
+        sum(input >> 32), sum(input & 0xffffffff),
+        sum(cached >> 32), sum(cached & 0xffffffff),
+        sum(cache_write >> 32), sum(cache_write & 0xffffffff),
+        sum(output >> 32), sum(output & 0xffffffff),
+        sum(reasoning >> 32), sum(reasoning & 0xffffffff),
+        sum(cost >> 32), sum(cost & 0xffffffff)
+    FROM (
+        SELECT iif(?, at / 86400000000 - (at % 86400000000 < 0), 0) AS day,
+            iif(?, model, '') AS model,
+            iif(?, user, '') AS user,
+            iif(?, ifnull(conversation, x''), x'') AS conversation,
+            estimated, input, cached, cache_write, output, reasoning, cost
+        FROM users CROSS JOIN usage_records
+        WHERE tenant = ? AND user = name AND at >= ? AND at < ?
+    )
+    WHERE (day, model, user, conversation) > (?, ?, ?, ?)
+    GROUP BY day, model, user, conversation
+    ORDER BY day, model, user, conversation";
 
 fn usage(
     conn: &mut SqliteConnection,
@@ -201,59 +201,33 @@ fn usage(
     let day = after.and_then(|after| after.day).map(|day| day.saturating_mul(DAY));
     let from = query.from.as_micros().max(day.unwrap_or(i64::MIN));
     let (until, tenant) = (query.until.as_micros(), scope.tenant.as_str());
-    let [by_day, by_model, by_user, by_conversation] =
-        [groups.day, groups.model, groups.user, groups.conversation].map(Value::from);
     let user = match &query.whose {
-        Whose::Own => Some(&scope.user),
-        Whose::User(user) => Some(user),
+        Whose::Own => Some(scope.user.as_str()),
+        Whose::User(user) => Some(user.as_str()),
         Whose::Tenant => None,
     };
     let KeyColumns { day, model, user: after_user, conversation } = columns;
-    let (from, until) = (from.into(), until.into());
-    let most = usize::from(query.limit.get()) + 1;
-    let after = [day.into(), model.into(), after_user.into(), conversation.into()];
-    let [after_day, after_model, after_user, after_conversation] = after;
-    let rows: Vec<Row> = match user {
-        None => {
-            let statement = Statement::<11, Columns>::new(
-                usage_of!("tenant = ?"),
-                [
-                    by_day,
-                    by_model,
-                    by_user,
-                    by_conversation,
-                    tenant.into(),
-                    from,
-                    until,
-                    after_day,
-                    after_model,
-                    after_user,
-                    after_conversation,
-                ],
-            );
-            first_rows(statement, conn, most)?
-        }
-        Some(user) => {
-            let statement = Statement::<12, Columns>::new(
-                usage_of!("tenant = ? AND user = ?"),
-                [
-                    by_day,
-                    by_model,
-                    by_user,
-                    by_conversation,
-                    tenant.into(),
-                    user.as_str().into(),
-                    from,
-                    until,
-                    after_day,
-                    after_model,
-                    after_user,
-                    after_conversation,
-                ],
-            );
-            first_rows(statement, conn, most)?
-        }
-    };
+    let statement = Statement::<15, Columns>::new(
+        USAGE,
+        [
+            user.into(),
+            tenant.into(),
+            tenant.into(),
+            user.into(),
+            groups.day.into(),
+            groups.model.into(),
+            groups.user.into(),
+            groups.conversation.into(),
+            tenant.into(),
+            from.into(),
+            until.into(),
+            day.into(),
+            model.into(),
+            after_user.into(),
+            conversation.into(),
+        ],
+    );
+    let rows: Vec<Row> = first_rows(statement, conn, usize::from(query.limit.get()) + 1)?;
     let rows = rows.into_iter().map(|row| row.usage(groups)).collect::<Result<_, _>>()?;
     Ok(Page::from_read_ahead(rows, query.limit))
 }

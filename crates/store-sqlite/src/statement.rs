@@ -11,6 +11,8 @@ use diesel::{
     sqlite::Sqlite,
 };
 
+use memchr::memchr_iter;
+
 use crate::key::Key;
 
 /// A statement of constant text with a value for each question mark, whose rows have `Columns`.
@@ -43,17 +45,19 @@ impl<'a, const N: usize, Columns> Statement<'a, N, Columns> {
 
 impl<const N: usize, Columns> QueryFragment<Sqlite> for Statement<'_, N, Columns> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        let mut texts = self.text.split('?');
-        out.push_sql(texts.next().unwrap_or_default());
-        for (value, text) in self.values.iter().zip(texts) {
+        // Diesel walks several times over each statement that it runs, most of which is text.
+        let mut from = 0;
+        for (value, at) in self.values.iter().zip(memchr_iter(b'?', self.text.as_bytes())) {
+            out.push_sql(self.text.get(from..at).unwrap_or_default());
+            from = at + 1;
             match value {
                 Value::Text(text) => out.push_bind_param::<Nullable<Text>, _>(text)?,
                 Value::Key(key) => out.push_bind_param::<Nullable<Binary>, _>(key)?,
                 Value::Bytes(bytes) => out.push_bind_param::<Binary, _>(*bytes)?,
                 Value::Integer(number) => out.push_bind_param::<Nullable<BigInt>, _>(number)?,
             }
-            out.push_sql(text);
         }
+        out.push_sql(self.text.get(from..).unwrap_or_default());
         Ok(())
     }
 }

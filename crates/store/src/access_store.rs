@@ -78,6 +78,32 @@ impl AuditEntry {
     pub const SET_LIMIT: &str = "limit.set";
     /// A limit that was set was taken away.
     pub const REMOVE_LIMIT: &str = "limit.remove";
+
+    /// An access is revoked, as the revocation says.
+    pub fn of_revocation(id: Uuid, revocation: &Revocation) -> Self {
+        let until = revocation.until.map(Timestamp::as_secs);
+        let until = until.map_or_else(|| "null".to_owned(), |secs| secs.to_string());
+        Self {
+            id,
+            at: revocation.revoked_at,
+            actor: revocation.revoked_by.clone(),
+            act: Self::REVOKE.to_owned(),
+            subject: revocation.whose.to_string(),
+            details: RawJson::from_checked(format!(r#"{{"until":{until}}}"#)),
+        }
+    }
+
+    /// `actor` gives a revoked access back.
+    pub fn of_return(id: Uuid, at: Timestamp, actor: UserId, whose: &Revoked) -> Self {
+        Self {
+            id,
+            at,
+            actor,
+            act: Self::RESTORE.to_owned(),
+            subject: whose.to_string(),
+            details: RawJson::from_checked("{}".to_owned()),
+        }
+    }
 }
 
 /// Keeps whose access is revoked, and the audit log.

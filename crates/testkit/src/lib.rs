@@ -32,6 +32,7 @@ pub mod store_conformance;
 pub mod store_model;
 mod streams;
 mod upstream;
+pub mod usage_shapes;
 
 pub use clock::FakeClock;
 pub use identity_server::{IdentityAlgorithm, IdentityAnswer, IdentityServer};

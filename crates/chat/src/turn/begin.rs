@@ -4,15 +4,15 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use loquat_context::State;
-use loquat_domain::{ConversationId, Item, Purpose, RawJson, Response, Settings};
+use loquat_domain::{ConversationId, Item, Purpose, RawJson, Response};
 use loquat_limits::Admission;
-use loquat_provider::{About, AnswerStream, ChatRequest, ProviderError};
+use loquat_provider::{AnswerStream, ChatRequest, ProviderError};
 use loquat_store::{BeginTurn, Head, Place, StoreError, TurnHome};
 
 use super::Run;
 use crate::{
     ChatError, Target, TurnRequest,
-    bill::{Account, total},
+    bill::Account,
     ending::at_first,
     live::Trace,
     prompt::{Asked, Question, missing, running},
@@ -102,18 +102,6 @@ impl Run {
         Ok(())
     }
 
-    /// Charges calls of a turn whose start was not stored.
-    pub(super) fn charge_for_nothing(&self) {
-        if self.trail.attempts().is_empty() {
-            return;
-        }
-        let account = self.account(0);
-        let charges = self.inner.charges(&account, &self.trail, self.trail.usage());
-        let (tokens, cost) = total(&charges);
-        self.inner.ports.limiter.debit(&account.scope, &self.model.id, tokens, cost);
-        self.inner.record(account.scope, charges);
-    }
-
     /// Whom the turn's calls are charged to.
     pub(super) fn account(&self, input_tokens: u32) -> Account {
         Account {
@@ -142,21 +130,10 @@ impl Run {
         let request = question.request;
         let receipt = serde_json::to_string(&prompt.receipt).map_err(|_| ChatError::Internal)?;
         let input_tokens = prompt.receipt.budget.used;
-        let settings = Settings {
-            max_output_tokens: Some(question.reserved_output()),
-            ..request.settings.clone()
-        };
         let home = self.home(request.target, head);
         let chat = ChatRequest {
-            cache_ends: prompt.cache_ends,
-            about: About {
-                scope: Some(self.live.scope.clone()),
-                conversation: Some(home.conversation()),
-                metadata: request.metadata.clone(),
-                input_tokens,
-            },
             trail: self.trail.clone(),
-            ..ChatRequest::new(&self.model.upstream, settings, prompt.input)
+            ..question.to_ask(prompt, Some(home.conversation()))
         };
         let provider = Arc::clone(&self.model.provider);
         let call = AssertUnwindSafe(async move { provider.start(chat).await }).catch_unwind();

@@ -1,15 +1,12 @@
 //! What was used, put together.
 
-use loquat_domain::Micros;
+use loquat_domain::{Day, Micros};
 use loquat_store::{UsageKey, UsageRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::list::Entry;
-use crate::{
-    calendar::date,
-    csv::{self, Cell},
-};
+use crate::csv::{self, Cell};
 
 /// What was used, and what it cost. By what rows are not put together is null in all of them. The five
 /// numbers of tokens are disjoint: each token is in exactly one.
@@ -60,7 +57,7 @@ impl UsageRowBody {
         let UsageKey { day, model, user, conversation } = key;
         Self {
             object: "usage.row",
-            day: day.map(date),
+            day: day.map(|day| Day::since_epoch(day).to_string()),
             model: model.clone(),
             user: user.as_ref().map(ToString::to_string),
             conversation_id: conversation.map(|id| id.to_string()),

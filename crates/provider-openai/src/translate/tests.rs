@@ -1,8 +1,12 @@
 //! What single chunks become, beyond what the tests over real sockets show.
 
 use bytes::Bytes;
+use loquat_testkit::usage_shapes::{check_parts, count_of, is_readable, usage_object};
+use proptest::prelude::*;
+use serde_json::value::to_raw_value;
 
 use super::*;
+use crate::chunk::read_usage;
 
 fn events(chunks: &[&str]) -> Vec<ProviderEvent> {
     let mut translator = ChunkTranslator::default();
@@ -220,6 +224,28 @@ fn every_known_usage_form_is_read_and_an_unreadable_one_is_none() {
     assert_eq!(usage(deepseek), Some(expected));
     for unreadable in ["{}", r#"{"prompt_tokens":"many"}"#, "[]", "7", "null"] {
         assert_eq!(usage(unreadable), None, "{unreadable}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_said_of_usage_each_token_is_counted_once(
+        said in usage_object(
+            &["prompt_tokens", "completion_tokens", "prompt_cache_hit_tokens"],
+            &[
+                ("prompt_tokens_details", &["cached_tokens", "cache_write_tokens"]),
+                ("completion_tokens_details", &["reasoning_tokens"]),
+            ],
+        ),
+    ) {
+        let usage = read_usage(&to_raw_value(&said).unwrap());
+        let is_there = ["prompt_tokens", "completion_tokens"].iter().any(|total| said[total].is_u64());
+        prop_assert_eq!(usage.is_some(), is_there && is_readable(&said));
+        if let Some(usage) = usage {
+            prop_assert_eq!(usage.input_tokens, count_of(&said, "prompt_tokens"));
+            prop_assert_eq!(usage.output_tokens, count_of(&said, "completion_tokens"));
+            check_parts(usage);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use loquat_provider::ProviderError;
 use tokio::time::Instant;
 
-use super::{Circuit, GuardOptions, Health, LastFailure, Refusal};
+use super::{Circuit, GuardOptions, LastFailure, Refusal};
 
 /// How long a provider is left alone that asks to slow down without saying for how long.
 const SLOW_DOWN: Duration = Duration::from_secs(1);
@@ -167,32 +167,34 @@ impl Breaker {
         }
     }
 
-    fn asked_to_wait(&self, now: Instant) -> Option<Duration> {
+    /// For how long the provider wants to be left alone.
+    pub(super) fn asked_to_wait(&self, now: Instant) -> Option<Duration> {
         let wait = self.not_before?.saturating_duration_since(now);
         (!wait.is_zero()).then_some(wait)
     }
 
-    /// What it knows of a provider's health.
-    pub(super) fn health(&self, now: Instant) -> Health {
-        Health {
-            provider: String::new(),
-            circuit: match self.trouble {
-                None => Circuit::Closed,
-                Some(trouble) if !trouble.is_open => Circuit::InDoubt,
-                Some(trouble) if now < trouble.try_at => Circuit::Open,
-                Some(_) => Circuit::HalfOpen,
-            },
-            failures: self.trouble.map_or(0, |trouble| trouble.failures).max(self.cuts),
-            in_flight: 0,
-            waiting: 0,
-            max_concurrent: None,
-            last_failure: self.last_failure.map(|(code, at)| LastFailure { code, ago: now - at }),
-            next_probe_in: self
-                .trouble
-                .map(|trouble| trouble.try_at.saturating_duration_since(now))
-                .filter(|wait| !wait.is_zero()),
-            asked_to_wait: self.asked_to_wait(now),
+    pub(super) fn circuit(&self, now: Instant) -> Circuit {
+        match self.trouble {
+            None => Circuit::Closed,
+            Some(trouble) if !trouble.is_open => Circuit::InDoubt,
+            Some(trouble) if now < trouble.try_at => Circuit::Open,
+            Some(_) => Circuit::HalfOpen,
         }
+    }
+
+    /// Calls in a row that failed, or broke off.
+    pub(super) fn failures(&self) -> u32 {
+        self.trouble.map_or(0, |trouble| trouble.failures).max(self.cuts)
+    }
+
+    pub(super) fn last_failure(&self, now: Instant) -> Option<LastFailure> {
+        self.last_failure.map(|(code, at)| LastFailure { code, ago: now - at })
+    }
+
+    /// When the provider is tried, if it is left alone until then.
+    pub(super) fn next_probe_in(&self, now: Instant) -> Option<Duration> {
+        let wait = self.trouble?.try_at.saturating_duration_since(now);
+        (!wait.is_zero()).then_some(wait)
     }
 }
 

@@ -2,9 +2,12 @@
 
 use bytes::Bytes;
 use loquat_outbound::BaseUrl;
+use loquat_testkit::usage_shapes::{check_parts, count_of, is_readable, usage_object};
 use proptest::prelude::*;
+use serde_json::value::to_raw_value;
 
 use super::*;
+use crate::responses::event::read_usage;
 
 fn seal() -> Arc<Seal> {
     Arc::new(Seal::new("openai-responses", &BaseUrl::new("https://example.org/v1").unwrap()))
@@ -316,6 +319,28 @@ fn usage_is_read_with_its_details_also_of_an_answer_that_failed() {
             let event = format!(r#"{{"type":"response.{kind}","response":{{"usage":{json}}}}}"#);
             let failed = translator.frame(&frame("", &event), &mut VecDeque::new()).is_err();
             assert_eq!((translator.usage(), failed), (expected, kind == "failed"), "{event}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_said_of_usage_each_token_is_counted_once(
+        said in usage_object(
+            &["input_tokens", "output_tokens"],
+            &[
+                ("input_tokens_details", &["cached_tokens", "cache_write_tokens"]),
+                ("output_tokens_details", &["reasoning_tokens"]),
+            ],
+        ),
+    ) {
+        let usage = read_usage(&to_raw_value(&said).unwrap());
+        let is_there = ["input_tokens", "output_tokens"].iter().any(|total| said[total].is_u64());
+        prop_assert_eq!(usage.is_some(), is_there && is_readable(&said));
+        if let Some(usage) = usage {
+            prop_assert_eq!(usage.input_tokens, count_of(&said, "input_tokens"));
+            prop_assert_eq!(usage.output_tokens, count_of(&said, "output_tokens"));
+            check_parts(usage);
         }
     }
 }
