@@ -81,8 +81,8 @@ pub(crate) fn select(
             leave_out("not_quotable");
             continue;
         };
-        let heading = line.day.filter(|day| !days.contains(day));
-        let heading = heading.map_or(0, |day| counter.text(&heading(day)));
+        let new = line.day.filter(|day| !days.contains(day));
+        let heading = new.map_or(0, |day| counter.text(&heading(day)));
         let total = spent.saturating_add(heading).saturating_add(line.report.tokens);
         if total > budget {
             is_full = true;
