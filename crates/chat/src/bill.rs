@@ -146,14 +146,13 @@ impl Inner {
         self.spawn_turn(async move {
             let mut pauses = PAUSES.iter();
             while let Err(error) = ledger.record(&scope, charges.clone()).await {
-                match (&error, pauses.next()) {
-                    (StoreError::Unavailable(_), Some(pause)) => tokio::time::sleep(*pause).await,
-                    _ => {
-                        let error: &dyn std::error::Error = &error;
-                        let (tokens, cost) = total(&charges);
-                        tracing::error!(error, tokens, cost = cost.0, "charges are lost");
-                        return;
-                    }
+                if let (StoreError::Unavailable(_), Some(pause)) = (&error, pauses.next()) {
+                    tokio::time::sleep(*pause).await;
+                } else {
+                    let error: &dyn std::error::Error = &error;
+                    let (tokens, cost) = total(&charges);
+                    tracing::error!(error, tokens, cost = cost.0, "charges are lost");
+                    return;
                 }
             }
         });

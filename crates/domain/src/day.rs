@@ -41,11 +41,13 @@ impl Day {
     }
 
     /// The first day of its month.
+    #[must_use]
     pub const fn first_of_month(self) -> Self {
         Self { since_epoch: self.since_epoch.saturating_sub(self.in_year().day) }
     }
 
     /// The first day of the month after.
+    #[must_use]
     pub const fn first_of_next_month(self) -> Self {
         // No month is longer than 31 days, and none is shorter than 28.
         let Self { since_epoch } = self.first_of_month();

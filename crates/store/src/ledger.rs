@@ -87,8 +87,8 @@ pub struct UsageRow {
 #[async_trait]
 pub trait Ledger: Send + Sync + 'static {
     /// Adds charges. One whose response, purpose and attempt are in the book already is left out, and
-    /// so is one whose id is. Numbers of tokens and prices above what a column of 64 signed bits holds
-    /// are kept as that.
+    /// so is one whose id is; an id belongs to one user and one moment. Numbers of tokens and prices
+    /// above what a column of 64 signed bits holds are kept as that.
     ///
     /// # Errors
     ///

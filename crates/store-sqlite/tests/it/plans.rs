@@ -285,10 +285,13 @@ async fn use_lists(notebook: &Notebook) {
     assert_eq!(store.revocation_list(Some(known)).await.unwrap(), None);
 }
 
-/// What lists of all that there is may do besides: put the charges of a period together, and read
-/// all limits of a tenant or all revocations, of which there are few.
-const OF_LISTS: [&str; 4] = [
+/// What lists of all that there is may do besides: put the charges of a period together, go from one
+/// user of a tenant to the next, and read all limits of a tenant or all revocations, of which there
+/// are few.
+const OF_LISTS: [&str; 6] = [
     "USE TEMP B-TREE FOR GROUP BY",
+    "SEARCH usage_records USING PRIMARY KEY (tenant=?)",
+    "SCAN users",
     "SEARCH limit_overrides USING PRIMARY KEY (tenant=?)",
     "SEARCH revocations USING PRIMARY KEY (tenant=?)",
     "SCAN revocations",

@@ -37,7 +37,7 @@ pub(super) struct Spent {
     day: i8,
     cost: u32,
     estimated: bool,
-    /// With an id that was used before.
+    /// With an id that its user may have used before at that moment.
     again: bool,
 }
 
@@ -126,8 +126,10 @@ impl Player {
     pub(super) fn bill(&mut self, op: &Op) -> Call {
         match *op {
             Op::Record { who, ref spent } => {
-                let charge = |(n, spent): (u128, &Spent)| self.charge(n, *spent, None);
-                Call::Record(person(who), (0..).zip(spent).map(charge).collect())
+                let scope = person(who);
+                let charge = |(n, spent): (u128, &Spent)| self.charge(&scope, n, *spent, None);
+                let charges = (0..).zip(spent).map(charge).collect();
+                Call::Record(scope, charges)
             }
             Op::Exchange { ref takes, holder } => {
                 let mut takes: Vec<_> = takes.iter().map(|take| exchange(*take)).collect();
@@ -160,9 +162,15 @@ impl Player {
     }
 
     /// The n-th charge of this step, for the given response or one that only charges know.
-    pub(super) fn charge(&self, n: u128, spent: Spent, response: Option<ResponseId>) -> Charge {
+    pub(super) fn charge(
+        &self,
+        scope: &Scope,
+        n: u128,
+        spent: Spent,
+        response: Option<ResponseId>,
+    ) -> Charge {
         let step = u128::try_from(self.step()).unwrap();
-        let id = if spent.again { 1 } else { step * 8 + n };
+        let id = if spent.again { only_id(scope, spent.day) } else { step << 16 | n };
         let some = |n: u8| ResponseId::from_uuid(uuid(5, n.into()));
         Charge {
             id: uuid(6, id),
@@ -194,6 +202,12 @@ impl Player {
             details: RawJson::from_checked("{}"),
         }
     }
+}
+
+/// A small number that only this user's charges of this day have: an id is of one user and moment.
+fn only_id(scope: &Scope, day: i8) -> u128 {
+    let user = (0..4).find(|n| person(*n) == *scope).unwrap();
+    u128::from(user) << 8 | u128::from(day.to_le_bytes()[0])
 }
 
 const fn uuid(kind: u128, n: u128) -> Uuid {

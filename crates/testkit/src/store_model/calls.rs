@@ -291,7 +291,7 @@ impl Player {
                 let (scope, response) = self.turn(who, turn, witness).await;
                 let log = runs.iter().map(|run| self.run(response.id, *run)).collect();
                 let output = self.items(items, Some(response.id));
-                let charge = |(n, spent): (u128, &_)| self.charge(n, *spent, Some(response.id));
+                let charge = |(n, it): (u128, &_)| self.charge(&scope, n, *it, Some(response.id));
                 let charges = (0..).zip(spent).map(charge).collect();
                 let status = Status::Completed;
                 let response = Response { status, completed_at: Some(now), ..response };
