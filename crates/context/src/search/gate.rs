@@ -5,6 +5,10 @@
 //! conversation's index knows, is worth a search (what `Recall` asks for); without a content term
 //! there is never one.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::terms::{has_question_mark, words};
 
 /// Words that begin a question which may lack its mark, without diacritics.
@@ -203,6 +207,17 @@ const UNSPACED_CUES: &[&str] = &[
     "어디",
 ];
 
+/// All cues at once, as whole words. Looked for one by one, they were 4 % of what a short turn costs.
+static SPACED: LazyLock<AhoCorasick> =
+    LazyLock::new(|| automaton(CUES.iter().map(|cue| format!(" {cue} "))));
+
+static UNSPACED: LazyLock<AhoCorasick> = LazyLock::new(|| automaton(UNSPACED_CUES));
+
+#[expect(clippy::expect_used, reason = "two hundred cues are far below any limit of the matcher")]
+fn automaton<C: AsRef<[u8]>>(cues: impl IntoIterator<Item = C>) -> AhoCorasick {
+    AhoCorasick::new(cues).expect("a matcher of cues")
+}
+
 /// Whether a message has the form of one that looks back: a question mark, a question word at the
 /// beginning of a sentence, or a cue that refers to what was said (*remember*, *last week*, *you
 /// told me*, *as before*; also in German, French, Spanish, Portuguese and Italian).
@@ -210,7 +225,7 @@ const UNSPACED_CUES: &[&str] = &[
 /// This is the gate's part that needs no index. The other is that the index knows at least two of
 /// the message's terms ([`Search::known_terms`](crate::Search::known_terms)).
 pub fn asks(text: &str) -> bool {
-    if has_question_mark(text) || UNSPACED_CUES.iter().any(|cue| text.contains(cue)) {
+    if has_question_mark(text) || UNSPACED.is_match(text) {
         return true;
     }
     // The words with single spaces, so that a cue of several words is found across whatever parts
@@ -224,14 +239,7 @@ pub fn asks(text: &str) -> bool {
         spaced.push_str(&word.folded);
         spaced.push(' ');
     });
-    begins_with_question_word
-        || CUES.iter().any(|cue| {
-            spaced.match_indices(cue).any(|(at, _)| {
-                let before = spaced.get(..at).is_some_and(|it| it.ends_with(' '));
-                let after = spaced.get(at + cue.len()..).is_some_and(|it| it.starts_with(' '));
-                before && after
-            })
-        })
+    begins_with_question_word || SPACED.is_match(&spaced)
 }
 
 #[cfg(test)]
