@@ -8,7 +8,7 @@ use std::{
 
 use loquat_domain::{Scope, TenantId, TokenId, UserId};
 use loquat_store::{RevocationList, Revoked};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::{ChatError, ChatService, periodic, service::Inner};
 
@@ -21,7 +21,11 @@ const FIRST_LOOK: Duration = Duration::from_secs(3);
 /// Whose access is revoked, as this process knows it. Where the store cannot be reached, what was
 /// known goes on to hold.
 #[derive(Debug)]
-pub(crate) struct Access(watch::Sender<Option<Arc<List>>>);
+pub(crate) struct Access {
+    list: watch::Sender<Option<Arc<List>>>,
+    /// One look at a time: a slower one would put an older list in the place of a newer.
+    looking: Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct List {
@@ -63,20 +67,20 @@ impl List {
 
 impl Default for Access {
     fn default() -> Self {
-        Self(watch::Sender::new(None))
+        Self { list: watch::Sender::new(None), looking: Mutex::new(()) }
     }
 }
 
 impl Access {
     fn known(&self) -> Option<Arc<List>> {
-        self.0.borrow().clone()
+        self.list.borrow().clone()
     }
 
     async fn list(&self) -> Option<Arc<List>> {
         if let Some(list) = self.known() {
             return Some(list);
         }
-        let mut changes = self.0.subscribe();
+        let mut changes = self.list.subscribe();
         let first = tokio::time::timeout(FIRST_LOOK, changes.wait_for(Option::is_some)).await;
         first.ok()?.ok()?.clone()
     }
@@ -106,15 +110,17 @@ pub(crate) async fn run(service: Weak<Inner>) {
 
 /// Reads the list when it has changed, and ends the turns that it concerns.
 pub(crate) async fn look(inner: &Inner) -> u32 {
+    let looking = inner.access.looking.lock().await;
     let known = inner.access.known().map(|list| list.version);
     match inner.ports.access.revocation_list(known).await {
         Ok(None) => {}
-        Ok(Some(list)) => drop(inner.access.0.send_replace(Some(Arc::new(list.into())))),
+        Ok(Some(list)) => drop(inner.access.list.send_replace(Some(Arc::new(list.into())))),
         Err(error) => {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "revoked access could not be looked up");
         }
     }
+    drop(looking);
     // Also those that began between two looks.
     if let Some(list) = inner.access.known().filter(|list| !list.is_empty()) {
         for turn in inner.live.all() {

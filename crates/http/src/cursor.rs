@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use loquat_domain::{Scope, Timestamp, UserId};
+use loquat_domain::{Scope, Timestamp, UserId, check_text};
 use loquat_store::{UsageGroups, UsageKey, Whose};
 
 use crate::error::ApiError;
@@ -83,7 +83,7 @@ impl UsageCursors {
             serde_json::from_slice(said).ok()?;
         let row = UsageKey {
             day,
-            model,
+            model: model.map(|name| check_text(&name).map(|()| name)).transpose().ok()?,
             user: user.map(|name| UserId::new(&name)).transpose().ok()?,
             conversation: conversation.map(|id| id.parse()).transpose().ok()?,
         };
@@ -152,6 +152,14 @@ mod tests {
         ] {
             assert_eq!(other.read(&text), Err(ApiError::invalid_cursor()), "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_cursor_that_somebody_else_made_up_has_names_that_can_be_stored() {
+        let cursors =
+            UsageCursors::new(&scope("acme", "anna"), &Whose::Own, by_day(), (None, None));
+        let text = cursors.write(&period(), &UsageKey { model: Some("a\0b".to_owned()), ..row() });
+        assert_eq!(cursors.read(&text), Err(ApiError::invalid_cursor()));
     }
 
     #[test]

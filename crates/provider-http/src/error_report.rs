@@ -49,6 +49,7 @@ impl ErrorReport {
                 error: ProviderError::RateLimited { retry_after: wait },
                 pause: Pause::Never,
             },
+            403 if self.says_forbidden() => ProviderError::Rejected { status }.into(),
             401 | 403 => ProviderError::Authentication.into(),
             429 => Refusal { error: ProviderError::RateLimited { retry_after: wait }, pause },
             408 | 500..=599 => Refusal { error: ProviderError::Unavailable(None), pause },
@@ -66,6 +67,8 @@ impl ErrorReport {
             ProviderError::RateLimited { retry_after: None }
         } else if self.says_overload() {
             ProviderError::Unavailable(None)
+        } else if self.says_forbidden() || self.says_faulty() {
+            ProviderError::Rejected { status: 400 }
         } else {
             ProviderError::Failed
         }
@@ -81,8 +84,26 @@ impl ErrorReport {
     }
 
     fn says_rate_limit(&self) -> bool {
-        self.code == "429"
-            || [&self.code, &self.kind].iter().any(|text| text.contains("rate_limit"))
+        self.code == "429" || self.names(&["rate_limit"])
+    }
+
+    /// It is this request that is not served, whoever makes it, or this model: neither says anything
+    /// against the credentials. OpenAI has codes (`model_not_found`, `content_policy_violation`),
+    /// gateways write of moderation.
+    fn says_forbidden(&self) -> bool {
+        self.names(&["model_not_found", "policy", "moderation"])
+            || self.message.contains("moderation")
+    }
+
+    /// The request has a fault, and the endpoint none. OpenAI has codes (`invalid_prompt`,
+    /// `image_too_large`, `failed_to_download_image`), Anthropic a type.
+    fn says_faulty(&self) -> bool {
+        self.names(&["invalid_request", "invalid_prompt", "image"])
+    }
+
+    /// Whether a part of its code or type is one of these.
+    fn names(&self, parts: &[&str]) -> bool {
+        [&self.code, &self.kind].iter().any(|text| parts.iter().any(|part| text.contains(part)))
     }
 
     /// The endpoint has too much to do, which passes.
@@ -156,6 +177,20 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_is_forbidden_says_nothing_against_the_key() {
+        for body in [
+            r#"{"error":{"message":"no access to model","code":"model_not_found"}}"#,
+            r#"{"error":{"message":"x","type":"invalid_request_error","code":"content_policy_violation"}}"#,
+            r#"{"error":{"message":"Your input was flagged: moderation","code":403}}"#,
+        ] {
+            assert!(matches!(of(403, body), ProviderError::Rejected { status: 403 }), "{body}");
+        }
+        let permission = r#"{"error":{"type":"permission_error"}}"#;
+        assert!(matches!(of(403, permission), ProviderError::Authentication));
+        assert!(matches!(of(403, ""), ProviderError::Authentication));
+    }
+
+    #[test]
     fn an_empty_account_is_not_worth_another_try() {
         let report = ErrorReport::read(br#"{"error":{"code":"insufficient_quota"}}"#);
         let refusal = report.refusal(StatusCode::TOO_MANY_REQUESTS, None);
@@ -170,6 +205,13 @@ mod tests {
             ProviderError::RateLimited { .. }
         ));
         assert!(matches!(error(r#"{"error":{"code":429}}"#), ProviderError::RateLimited { .. }));
+        for code in ["invalid_prompt", "image_too_large", "failed_to_download_image", "bio_policy"]
+        {
+            let told = error(&format!(r#"{{"error":{{"code":"{code}"}}}}"#));
+            assert!(matches!(told, ProviderError::Rejected { status: 400 }), "{code}: {told:?}");
+        }
+        let told = error(r#"{"error":{"type":"invalid_request_error","message":"x"}}"#);
+        assert!(matches!(told, ProviderError::Rejected { status: 400 }), "{told:?}");
         assert!(matches!(error(r#"{"error":"out of memory"}"#), ProviderError::Failed));
         assert!(matches!(error("{"), ProviderError::Failed));
     }

@@ -21,8 +21,8 @@ pub(crate) struct RevokeBody {
     user: Option<String>,
     /// A token's own name, its claim `jti`: that token does not count any more.
     token_id: Option<String>,
-    /// When the access may come back, in seconds since the epoch: for a token, when it expires.
-    /// Absent: never.
+    /// When the access may come back, in seconds since the epoch: for a token, a minute after it
+    /// expires, since clocks differ. Absent: never.
     until: Option<i64>,
 }
 

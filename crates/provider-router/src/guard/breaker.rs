@@ -120,6 +120,13 @@ impl Breaker {
                 self.not_before = self.not_before.max(Some(now + wait));
                 return self.answers();
             }
+            // The request was never sent.
+            ProviderError::Rejected { status: 0 } => {
+                if let Some(pass) = pass {
+                    self.left(pass);
+                }
+                return None;
+            }
             ProviderError::Rejected { .. } | ProviderError::ContextLengthExceeded => {
                 return self.answers();
             }

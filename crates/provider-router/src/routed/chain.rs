@@ -113,15 +113,13 @@ impl Chain {
         }
     }
 
-    /// A request that was refused as it stands is so by everybody, and one that is too long by all
-    /// whose window is no larger.
+    /// A request that was refused as it stands is so by everybody, unless only this endpoint cannot:
+    /// its wire has no words for it (0), its account is empty (402), the model is closed to us (403)
+    /// or gone (404). One that is too long is so to all whose window is no larger.
     fn keep_who_may_do_better(&mut self, than: &Target, error: &ProviderError) {
         match error {
-            ProviderError::Rejected { .. } => self.targets.clear(),
-            ProviderError::ContextLengthExceeded => {
-                self.targets.retain(|target| target.context_window > than.context_window);
-            }
-            ProviderError::RateLimited { .. }
+            ProviderError::Rejected { status: 0 | 402..=404 }
+            | ProviderError::RateLimited { .. }
             | ProviderError::Unavailable(_)
             | ProviderError::ConnectTimeout
             | ProviderError::FirstTokenTimeout
@@ -130,6 +128,10 @@ impl Chain {
             | ProviderError::Protocol(_)
             | ProviderError::Failed
             | ProviderError::Disconnected(_) => {}
+            ProviderError::Rejected { .. } => self.targets.clear(),
+            ProviderError::ContextLengthExceeded => {
+                self.targets.retain(|target| target.context_window > than.context_window);
+            }
         }
     }
 

@@ -103,6 +103,17 @@ async fn a_request_that_is_refused_as_it_stands_is_not_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_only_this_endpoint_cannot_serve_is_asked_of_the_next() {
+    for status in [0, 402, 403, 404] {
+        let refusing = refusing(move || ProviderError::Rejected { status });
+        let routed = routed([model("refusing", &refusing), model("other", &willing())]);
+        let (text, end) = answer(&routed, request("hello")).await;
+        assert!(end.is_ok(), "{status}: {end:?}");
+        assert_eq!(text, "hello");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_prompt_that_is_too_long_is_asked_of_a_larger_window_only() {
     let (small, same, large) =
         (refusing(|| ProviderError::ContextLengthExceeded), willing(), willing());

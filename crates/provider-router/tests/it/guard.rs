@@ -278,6 +278,25 @@ async fn a_request_that_is_refused_as_it_stands_says_nothing_against_a_provider(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_could_not_be_sent_does_not_make_a_dead_provider_well() {
+    let dead = ScriptedProvider::queue([
+        Script::refusal(ProviderError::Unavailable(None)),
+        Script::refusal(ProviderError::Rejected { status: 0 }),
+        Script::refusal(ProviderError::Unavailable(None)),
+    ]);
+    let options = GuardOptions { failures: 1, ..GuardOptions::default() };
+    let upstream = upstream(&dead, options);
+    let only = RoutedModel::only(Arc::new(target("only", &upstream)));
+    answer(&only, request("hello")).await.1.unwrap_err();
+    tokio::time::advance(options.open_for).await;
+    answer(&only, request("hello")).await.1.unwrap_err();
+    assert_eq!(upstream.health().circuit, Circuit::HalfOpen);
+    answer(&only, request("hello")).await.1.unwrap_err();
+    assert_eq!(upstream.health().circuit, Circuit::Open);
+    assert_eq!(upstream.health().failures, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_retry_after_is_kept() {
     let limited = ScriptedProvider::queue([
         Script::refusal(ProviderError::RateLimited { retry_after: Some(secs(30)) }),

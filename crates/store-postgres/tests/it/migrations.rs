@@ -226,7 +226,7 @@ async fn the_role_that_runs_cannot_change_what_is_only_added_to() {
 async fn a_database_of_another_encoding_is_refused() {
     let database = database().await;
     let admin = client(&database.admin_url()).await;
-    let latin = format!("{}_latin1", database.name());
+    let latin = database.reserve_name("latin1").await;
     let make = format!(
         "CREATE DATABASE {latin} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C' OWNER loquat_owner"
     );
