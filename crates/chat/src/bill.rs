@@ -44,15 +44,16 @@ impl Account {
             provider: self.asked.owner.clone(),
             upstream: self.asked.upstream.clone(),
             outcome: AttemptOutcome::Answers,
+            used: None,
         }
     }
 
     /// What a call used, where `answered` is what the answer did, if this was the one.
-    fn usage(&self, outcome: &AttemptOutcome, answered: Option<Usage>) -> Option<Usage> {
-        match outcome {
+    fn usage(&self, attempt: &Attempt, answered: Option<Usage>) -> Option<Usage> {
+        match attempt.outcome {
             AttemptOutcome::NotMade(_) => None,
-            // Refused, or broken before it began: nobody is known to have counted anything.
-            AttemptOutcome::Failed(_) => Some(Usage::default()),
+            // Refused, or broken before it began: mostly nobody is known to have counted anything.
+            AttemptOutcome::Failed(_) => Some(attempt.used.unwrap_or_default()),
             AttemptOutcome::Open | AttemptOutcome::Answers => Some(answered.unwrap_or(Usage {
                 input_tokens: self.input_tokens.into(),
                 estimated: true,
@@ -89,7 +90,7 @@ impl Inner {
         let mut charges = Vec::with_capacity(attempts.len());
         for (at, attempt) in attempts.into_iter().enumerate() {
             let answered = answered.filter(|_| last == Some(at));
-            if let Some(usage) = account.usage(&attempt.outcome, answered) {
+            if let Some(usage) = account.usage(&attempt, answered) {
                 charges.push(self.charge(account, at, attempt, usage));
             }
         }

@@ -31,6 +31,8 @@ pub struct Attempt {
     pub upstream: String,
     /// How it came out.
     pub outcome: AttemptOutcome,
+    /// What it had used by the provider's word when it failed; the trail fills it in.
+    pub used: Option<Usage>,
 }
 
 /// How a call came out.
@@ -70,19 +72,25 @@ impl Trail {
     /// [`end`](Self::end) it by.
     pub fn attempt(&self, attempt: Attempt) -> usize {
         let mut written = self.written();
+        // What was used before is not this one's.
+        written.usage = None;
         written.attempts.push(attempt);
         written.attempts.len() - 1
     }
 
     /// Writes down how an attempt came out.
     pub fn end(&self, attempt: usize, outcome: AttemptOutcome) {
-        if let Some(attempt) = self.written().attempts.get_mut(attempt) {
+        let Written { attempts, usage, .. } = &mut *self.written();
+        if let Some(attempt) = attempts.get_mut(attempt) {
+            if matches!(outcome, AttemptOutcome::Failed(_)) {
+                attempt.used = usage.take();
+            }
             attempt.outcome = outcome;
         }
     }
 
-    /// Writes down what is known to have been used before the answer's end: a provider that says it
-    /// at the beginning. The answer's own usage replaces it.
+    /// Writes down what the newest attempt is known to have used before its answer's end: a provider
+    /// that says it at the beginning. The answer's own usage replaces it.
     pub fn used(&self, usage: Usage) {
         self.written().usage = Some(usage);
     }
@@ -97,7 +105,7 @@ impl Trail {
         self.written().attempts.clone()
     }
 
-    /// What is known to have been used so far.
+    /// What the newest attempt is known to have used so far, unless it has failed.
     pub fn usage(&self) -> Option<Usage> {
         self.written().usage
     }

@@ -137,6 +137,7 @@ async fn each_call_that_was_made_is_a_row_and_none_that_was_not() {
         provider: "p".to_owned(),
         upstream: "u".to_owned(),
         outcome,
+        used: None,
     };
     let trail = call.request.trail.clone();
     trail.attempt(attempt("broken", AttemptOutcome::NotMade("open")));
@@ -167,6 +168,39 @@ async fn each_call_that_was_made_is_a_row_and_none_that_was_not() {
 }
 
 #[tokio::test]
+async fn what_a_failed_call_told_is_its_own_and_not_the_next_ones() {
+    let stage = Stage::new();
+    let starting = tokio::spawn({
+        let chat = stage.chat.clone();
+        async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
+    });
+    let call = stage.call().await;
+    let attempt = |model: &str, outcome| Attempt {
+        model: model.to_owned(),
+        provider: "p".to_owned(),
+        upstream: "u".to_owned(),
+        outcome,
+        used: None,
+    };
+    let trail = call.request.trail.clone();
+    let first = trail.attempt(attempt("first", AttemptOutcome::Open));
+    trail.used(USED);
+    trail.end(first, AttemptOutcome::Failed("unavailable"));
+    trail.attempt(attempt("second", AttemptOutcome::Answers));
+    let answer = call.accept();
+    let turn = starting.await.unwrap().unwrap();
+    answer.text("Hello").await;
+    drop(answer);
+    end(turn).await;
+    let [first, second] = ledger(&stage).await.try_into().expect("two rows");
+    assert_eq!((first.tokens, first.estimated_calls), (PARTS, 0));
+    assert_eq!(second.estimated_calls, 1);
+    let TokenParts { cached, cache_write, output, .. } = second.tokens;
+    assert_eq!((cached, cache_write), (0, 0));
+    assert!(output > 0);
+}
+
+#[tokio::test]
 async fn a_plain_answer_keeps_no_route() {
     let stage = Stage::new();
     let ended = stage.complete(says(Target::NewConversation, "hi"), "Hello").await;
@@ -187,6 +221,7 @@ async fn a_refused_turn_is_a_row_that_costs_nothing() {
         provider: "test".to_owned(),
         upstream: "u".to_owned(),
         outcome: AttemptOutcome::Failed("unavailable"),
+        used: None,
     });
     call.refuse(ProviderError::Unavailable(None));
     assert!(matches!(starting.await.unwrap(), Err(ChatError::Failed(_))));

@@ -131,6 +131,7 @@ impl ChatProvider for Chooser {
                 provider: "test".to_owned(),
                 upstream: model.to_owned(),
                 outcome,
+                used: None,
             });
         }
         self.0.start(request).await

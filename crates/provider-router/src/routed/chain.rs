@@ -178,6 +178,7 @@ impl Chain {
             provider: target.upstream.name().to_owned(),
             upstream: target.upstream_model.clone(),
             outcome,
+            used: None,
         })
     }
 }

@@ -21,12 +21,14 @@ async fn a_provider_that_asks_to_slow_down_is_passed_over() {
                 provider: "somebody".to_owned(),
                 upstream: "busy-upstream".to_owned(),
                 outcome: AttemptOutcome::Failed("rate_limited"),
+                used: None,
             },
             Attempt {
                 model: "other".to_owned(),
                 provider: "somebody".to_owned(),
                 upstream: "other-upstream".to_owned(),
                 outcome: AttemptOutcome::Answers,
+                used: None,
             },
         ]
     );
