@@ -24,8 +24,8 @@ const IDLE_AFTER: Duration = Duration::from_secs(1);
 /// When an account that nobody uses is forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(10);
 
-/// When to come again for a stream: nobody knows when one ends.
-const STREAM_RETRY: Duration = Duration::from_secs(1);
+/// When to come again for what will come back: nobody knows when a stream ends.
+const RETRY_SOON: Duration = Duration::from_secs(1);
 
 /// The part of what is left that is taken in advance at the most: one in so many. With a few
 /// processes, what lies about unused is a small part of what is left.
@@ -52,7 +52,15 @@ pub(crate) enum Refused {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) level: Level,
-    pub(crate) retry_after: Duration,
+    /// `None` where it is no use to come again.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// How long it will be the same.
+    pub(crate) fn lasts(&self) -> Duration {
+        self.retry_after.unwrap_or(Duration::MAX)
+    }
 }
 
 /// Somebody who waits for an amount.
@@ -103,6 +111,8 @@ pub(crate) struct Sent {
     period: Option<Timestamp>,
     /// Everything that the store may have had of ours was given back, to be taken anew.
     anew: bool,
+    /// Nothing was given back, whatever there was: it was not known whether the store is there.
+    is_probe: bool,
 }
 
 /// What the store has said.
@@ -143,6 +153,8 @@ pub(crate) struct Account {
     seen: Option<Seen>,
     /// How many amounts are out that will be given back; for streams, each is one.
     out: u64,
+    /// How much that is together, of the present period; what of it is not used will come back.
+    amount_out: u64,
     /// The limit has become less: what was taken before is to be given back and asked for again.
     recalled: bool,
     waiting: VecDeque<Waiting>,
@@ -150,8 +162,17 @@ pub(crate) struct Account {
     used_at: Instant,
     /// Stands in the queue of those for whom somebody waits.
     pub(crate) is_queued: bool,
+    contact: Contact,
+}
+
+/// How an account stands with the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contact {
+    Good,
     /// An exchange is on its way.
-    is_under_way: bool,
+    UnderWay,
+    /// Nobody knows whether the last exchange has taken place.
+    Lost,
 }
 
 impl Account {
@@ -165,12 +186,13 @@ impl Account {
             away: 0,
             seen: None,
             out: 0,
+            amount_out: 0,
             recalled: false,
             waiting: VecDeque::new(),
             demand: Demand::new(now),
             used_at: now,
             is_queued: false,
-            is_under_way: false,
+            contact: Contact::Good,
         }
     }
 
@@ -201,6 +223,7 @@ impl Account {
         self.seen = None;
         self.balance = 0;
         self.debt = 0;
+        self.amount_out = 0;
     }
 
     /// What all have taken, as far as is known.
@@ -223,15 +246,23 @@ impl Account {
         let ends = self.seen.and_then(|seen| seen.ends);
         let resets_in = match ends {
             Some(ends) => ends.saturating_duration_since(now),
-            None if self.counts_streams() => STREAM_RETRY,
+            None if self.counts_streams() => RETRY_SOON,
             None => Duration::ZERO,
         };
         Level { most: self.most, remaining: self.within_reach(), resets_in }
     }
 
-    fn refusal(&mut self, now: Instant) -> Refusal {
+    fn refusal(&mut self, now: Instant, amount: u64) -> Refusal {
         let level = self.level(now);
-        Refusal { level, retry_after: level.resets_in }
+        let with_what_is_out = level.remaining.saturating_add(self.amount_out);
+        let retry_after = if amount > self.most {
+            None
+        } else if amount <= with_what_is_out {
+            Some(RETRY_SOON)
+        } else {
+            Some(level.resets_in)
+        };
+        Refusal { level, retry_after }
     }
 
     /// Whether an amount can be had.
@@ -242,7 +273,7 @@ impl Account {
         }
         let can_be = if self.is_known(now) { self.within_reach() } else { self.most };
         if amount > can_be && self.seen.is_some() {
-            return Verdict::Reached(self.refusal(now));
+            return Verdict::Reached(self.refusal(now, amount));
         }
         Verdict::Ask
     }
@@ -256,6 +287,7 @@ impl Account {
     pub(crate) fn take(&mut self, now: Instant, amount: u64) -> Taken {
         self.balance = self.balance.saturating_sub(amount);
         self.out = self.out.saturating_add(1);
+        self.amount_out = self.amount_out.saturating_add(amount);
         self.demand.add(now, amount);
         self.used_at = now;
         Taken { amount, period: self.period() }
@@ -272,16 +304,34 @@ impl Account {
         }
     }
 
-    /// Ends what was taken, of which `used` was used: what is left can be had again, what was used
-    /// beyond it is owed. Changes nothing once the period is over that it was taken in.
-    pub(crate) fn settle(&mut self, now: Instant, taken: Taken, used: u64) {
+    /// Of what was taken `used` was used: it stays taken for good, and what was used beyond it is
+    /// owed. Changes nothing but the amount once the period is over that it was taken in.
+    pub(crate) fn spend(&mut self, now: Instant, taken: &mut Taken, used: u64) {
         self.turn(now);
-        self.out = self.out.saturating_sub(1);
-        if self.seen.is_some() && taken.period == self.period() {
-            self.balance = self.balance.saturating_add(taken.amount.saturating_sub(used));
-            self.debt = self.debt.saturating_add(used.saturating_sub(taken.amount));
+        let of_it = used.min(taken.amount);
+        taken.amount -= of_it;
+        if self.is_present(*taken) {
+            self.amount_out = self.amount_out.saturating_sub(of_it);
+            self.debt = self.debt.saturating_add(used - of_it);
             self.pay();
         }
+    }
+
+    /// Ends what was taken: what is left of it can be had again, unless the period is over that it was
+    /// taken in.
+    pub(crate) fn give_back(&mut self, now: Instant, taken: Taken) {
+        self.turn(now);
+        self.out = self.out.saturating_sub(1);
+        if self.is_present(taken) {
+            self.amount_out = self.amount_out.saturating_sub(taken.amount);
+            self.balance = self.balance.saturating_add(taken.amount);
+            self.pay();
+        }
+    }
+
+    /// Whether it was taken in the present period.
+    fn is_present(&self, taken: Taken) -> bool {
+        self.seen.is_some() && taken.period == self.period()
     }
 
     /// Counts what was used without having been taken, in the present period.
@@ -311,7 +361,8 @@ impl Account {
     /// What is not worth having any longer. Twice the portion may lie about, so that what comes and
     /// goes does not make an exchange each time.
     fn surplus(&mut self, now: Instant, everything: bool) -> u64 {
-        if !self.waiting.is_empty() && !self.recalled {
+        // What is given back to a store that is not there is lost until the period ends.
+        if self.contact == Contact::Lost || !self.waiting.is_empty() && !self.recalled {
             return 0;
         }
         let is_idle = now.saturating_duration_since(self.used_at) >= IDLE_AFTER;
@@ -327,29 +378,38 @@ impl Account {
             && self.seen.is_none_or(|seen| seen.asked_at + RENEW_AFTER <= now);
         renews
             || self.debt > 0
+            || self.contact == Contact::Lost && self.balance > 0
             || self.recalled && self.balance > 0
             || self.surplus(now, everything) > 0
     }
 
     /// Whether nothing is lost when the account is.
     pub(crate) fn is_forgettable(&self, now: Instant) -> bool {
-        let is_empty = self.balance == 0 && self.debt == 0 && self.out == 0 && !self.is_under_way;
+        let is_empty = self.balance == 0 && self.debt == 0 && self.out == 0;
+        let is_under_way = self.contact == Contact::UnderWay;
         let is_old = now.saturating_duration_since(self.used_at) >= FORGET_AFTER;
-        is_empty && is_old && self.waiting.is_empty() && !self.is_queued
+        is_empty && is_old && !is_under_way && self.waiting.is_empty() && !self.is_queued
     }
 
     /// What to say to the store now, if anything.
     pub(crate) fn exchange(&mut self, now: Instant, everything: bool) -> Option<(Exchange, Sent)> {
         self.forget_who_left();
         let is_idle = self.waiting.is_empty() && !self.is_due(now, everything);
-        if is_idle || self.is_under_way {
+        if is_idle || self.contact == Contact::UnderWay {
             return None;
         }
         self.turn(now);
-        self.is_under_way = true;
         let anew = self.counts_streams() && self.seen.is_none();
         let surplus = self.surplus(now, everything);
-        let sent = Sent { most: self.most, surplus, debt: self.debt, period: self.period(), anew };
+        let sent = Sent {
+            most: self.most,
+            surplus,
+            debt: self.debt,
+            period: self.period(),
+            anew,
+            is_probe: self.contact == Contact::Lost,
+        };
+        self.contact = Contact::UnderWay;
         self.balance -= surplus;
         self.away = surplus;
         self.debt = 0;
@@ -392,29 +452,46 @@ impl Account {
         sent: Sent,
         exchanged: Exchanged,
     ) -> Vec<Served> {
-        self.is_under_way = false;
+        self.contact = Contact::Good;
         self.away = 0;
+        self.turn(now);
         if self.seen.is_some_and(|seen| seen.period != exchanged.period) {
             self.lose();
         }
-        let ends = (!self.counts_streams()).then(|| {
-            let left = exchanged.ends.as_micros().saturating_sub(exchanged.now.as_micros());
-            asked_at + Duration::from_micros(left.max(0).unsigned_abs())
-        });
-        let Exchanged { granted, taken, period, .. } = exchanged;
-        self.seen = Some(Seen { taken, period, ends, asked_at, heard_at: now });
-        self.balance = self.balance.saturating_add(granted);
-        if sent.anew {
-            self.debt = self.debt.saturating_add(self.out);
+        if let Some(seen) = self.seen_now(now, asked_at, sent, exchanged) {
+            self.seen = Some(seen);
+            self.balance = self.balance.saturating_add(exchanged.granted);
+            if sent.anew {
+                self.debt = self.debt.saturating_add(self.out);
+            }
+            self.pay();
+            // What a probe kept is still to be given back.
+            self.recalled &= sent.is_probe || sent.most > self.most;
         }
-        self.pay();
-        self.recalled &= sent.most > self.most;
         self.serve(now)
+    }
+
+    /// What the store has said, unless it says nothing of the present: the period was over when the
+    /// answer came, or it is not known whether the lease was over when the store was reached.
+    fn seen_now(
+        &self,
+        now: Instant,
+        asked_at: Instant,
+        sent: Sent,
+        exchanged: Exchanged,
+    ) -> Option<Seen> {
+        let Exchanged { taken, period, .. } = exchanged;
+        let seen = Seen { taken, period, ends: None, asked_at, heard_at: now };
+        if self.counts_streams() {
+            return (sent.anew || self.seen.is_some()).then_some(seen);
+        }
+        let left = exchanged.ends.as_micros().saturating_sub(exchanged.now.as_micros());
+        let ends = asked_at + Duration::from_micros(left.max(0).unsigned_abs());
+        (now < ends).then_some(Seen { ends: Some(ends), ..seen })
     }
 
     /// First come, first served, as far as it fits; whoever cannot get it is told so.
     fn serve(&mut self, now: Instant) -> Vec<Served> {
-        let is_over = self.seen.and_then(|seen| seen.ends).is_some_and(|ends| ends <= now);
         self.forget_who_left();
         let mut served = Vec::new();
         while let Some(amount) = self.waiting.front().map(|waiting| waiting.amount) {
@@ -424,8 +501,8 @@ impl Account {
                 break;
             } else if amount <= self.balance {
                 Outcome::Taken(self.take(now, amount))
-            } else if amount > self.within_reach() && !is_over {
-                Outcome::Refused(Refused::Reached(self.refusal(now)))
+            } else if amount > self.within_reach() {
+                Outcome::Refused(Refused::Reached(self.refusal(now, amount)))
             } else {
                 break;
             };
@@ -437,7 +514,7 @@ impl Account {
 
     /// The store has failed, and so has everybody who waited for it.
     pub(crate) fn failed(&mut self, sent: Sent, failed: &Failed) -> Vec<Served> {
-        self.is_under_way = false;
+        self.contact = if failed.is_ambiguous() { Contact::Lost } else { Contact::Good };
         self.away = 0;
         if failed.is_ambiguous() && self.counts_streams() {
             self.lose();

@@ -47,13 +47,18 @@ impl Admission {
         self.limiter.shared().standings(&self.counts)
     }
 
-    /// Says what was really used, and gives back what was set aside beyond that. What was used beyond
-    /// what was set aside is counted, whatever the limits are. Can be said again of what was used
-    /// since.
+    /// Says what was really used so far, and keeps the rest set aside. What was used beyond what was
+    /// set aside is counted, whatever the limits are.
     ///
     /// What was set aside in a day or month that is over changes nothing in the present one.
+    pub fn spend(&mut self, tokens: u64, cost: Micros) {
+        self.reserved.spend(&self.counts, tokens, cost);
+    }
+
+    /// The same for the last time: gives back what is left of what was set aside.
     pub fn settle(&mut self, tokens: u64, cost: Micros) {
-        self.reserved.settle(&self.counts, tokens, cost);
+        self.spend(tokens, cost);
+        self.reserved.give_back();
     }
 }
 

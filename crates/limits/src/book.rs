@@ -78,7 +78,7 @@ impl Book {
                 Verdict::Fits => others.push(*want),
                 Verdict::Ask => lacking.push(*want),
                 Verdict::Reached(refusal) => {
-                    if latest.is_none_or(|(_, other)| other.retry_after < refusal.retry_after) {
+                    if latest.is_none_or(|(_, other)| other.lasts() < refusal.lasts()) {
                         latest = Some((want.count, refusal));
                     }
                 }
@@ -125,21 +125,28 @@ impl Book {
         }
     }
 
-    /// Ends what was taken, of which `used` was used.
-    pub(crate) fn settle(&mut self, now: Instant, hold: &Hold, used: u64) {
+    /// Of what was taken `used` was used.
+    pub(crate) fn spend(&mut self, now: Instant, hold: &mut Hold, used: u64) {
         // An account stays as long as something of it is out.
         if let Some(account) = self.accounts.get_mut(&hold.key) {
-            account.settle(now, hold.taken, used);
+            account.spend(now, &mut hold.taken, used);
         }
     }
 
-    /// Ends what was taken from one account, of which `used` was used together. What was used without
-    /// anything having been taken is owed.
-    pub(crate) fn settle_all(
+    /// Ends what was taken: what is left of it can be had again.
+    pub(crate) fn give_back(&mut self, now: Instant, hold: &Hold) {
+        if let Some(account) = self.accounts.get_mut(&hold.key) {
+            account.give_back(now, hold.taken);
+        }
+    }
+
+    /// Of what was taken from one account `used` was used together. What was used without anything
+    /// having been taken is owed.
+    pub(crate) fn spend_of<'a>(
         &mut self,
         now: Instant,
         count: &Count,
-        holds: impl Iterator<Item = Hold>,
+        holds: impl Iterator<Item = &'a mut Hold>,
         used: u64,
     ) {
         let mut left = used;
@@ -151,7 +158,7 @@ impl Book {
             let is_last = holds.peek().is_none();
             let of_this = if is_last { left } else { hold.taken.amount.min(left) };
             left -= of_this;
-            self.settle(now, &hold, of_this);
+            self.spend(now, hold, of_this);
         }
     }
 

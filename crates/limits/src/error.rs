@@ -15,9 +15,9 @@ pub enum LimitError {
     Reached {
         /// Which, and what is left of it, which is less than what was asked for.
         standing: Standing,
-        /// When to come again. For what is more than the whole limit that is no use: compare
-        /// [`Standing::most`].
-        retry_after: Duration,
+        /// When to come again: soon where what others have set aside will come back, else when the
+        /// minute, day or month is over; `None` for what is more than the whole limit.
+        retry_after: Option<Duration>,
     },
     /// The store did not say what is left.
     #[error("what is left of a limit could not be read")]

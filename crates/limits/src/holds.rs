@@ -90,15 +90,20 @@ impl Holds {
         Self { shared: Arc::clone(&self.shared), holds }
     }
 
-    /// Ends what was taken from these counts: so much was used.
-    pub(crate) fn settle(&mut self, counts: &[Count], tokens: u64, cost: Micros) {
-        self.shared.settle(counts, &mut self.holds, tokens, cost);
+    /// Of what was taken from these counts so much was used.
+    pub(crate) fn spend(&mut self, counts: &[Count], tokens: u64, cost: Micros) {
+        self.shared.spend(counts, &mut self.holds, tokens, cost);
+    }
+
+    /// Gives everything back that is left.
+    pub(crate) fn give_back(&mut self) {
+        self.shared.give_back(mem::take(&mut self.holds));
     }
 }
 
 impl Drop for Holds {
     fn drop(&mut self) {
-        self.shared.give_back(mem::take(&mut self.holds));
+        self.give_back();
     }
 }
 

@@ -123,43 +123,39 @@ impl Shared {
         attempt
     }
 
-    /// Ends what was taken; nothing of it was used.
+    /// Ends what was taken; what is left of it can be had again.
     pub(crate) fn give_back(&self, holds: impl IntoIterator<Item = Hold>) {
-        self.end(holds.into_iter().map(|hold| (hold, 0)));
-    }
-
-    /// Ends what was taken; all of it was used.
-    pub(crate) fn use_up(&self, holds: Vec<Hold>) {
-        self.end(holds.into_iter().map(|hold| {
-            let amount = hold.taken.amount;
-            (hold, amount)
-        }));
-    }
-
-    /// Ends what was taken from these counts: so much was used.
-    pub(crate) fn settle(
-        &self,
-        counts: &[Count],
-        holds: &mut Vec<Hold>,
-        tokens: u64,
-        cost: Micros,
-    ) {
-        let now = Instant::now();
-        let mut book = self.book();
-        for count in counts {
-            let of_count = holds.extract_if(.., |hold| hold.key == count.key);
-            book.settle_all(now, count, of_count, count.share(tokens, cost));
-        }
-    }
-
-    fn end(&self, holds: impl IntoIterator<Item = (Hold, u64)>) {
         let mut holds = holds.into_iter().peekable();
         if holds.peek().is_some() {
             let now = Instant::now();
             let mut book = self.book();
-            for (hold, used) in holds {
-                book.settle(now, &hold, used);
+            for hold in holds {
+                book.give_back(now, &hold);
             }
+        }
+    }
+
+    /// All of what was taken was used.
+    pub(crate) fn use_up(&self, mut holds: Vec<Hold>) {
+        if holds.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let mut book = self.book();
+        for hold in &mut holds {
+            let amount = hold.taken.amount;
+            book.spend(now, hold, amount);
+            book.give_back(now, hold);
+        }
+    }
+
+    /// Of what was taken from these counts so much was used.
+    pub(crate) fn spend(&self, counts: &[Count], holds: &mut [Hold], tokens: u64, cost: Micros) {
+        let now = Instant::now();
+        let mut book = self.book();
+        for count in counts {
+            let of_count = holds.iter_mut().filter(|hold| hold.key == count.key);
+            book.spend_of(now, count, of_count, count.share(tokens, cost));
         }
     }
 

@@ -56,6 +56,29 @@ async fn what_was_used_while_the_store_is_away_is_counted_when_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_loses_no_more_than_what_was_on_its_way_when_it_began() {
+    for fault in [Fault::Lost, Fault::Unheard] {
+        let store = TestStore::new();
+        let limiter = store.limiter(1, of_tenant(Meter::TokensPerDay, 1_000));
+        let mut admissions = Vec::new();
+        for _ in 0..10 {
+            let mut admission = limiter.admit(&scope("ada"), MODEL).await.unwrap();
+            admission.reserve(100, Micros(0)).await.unwrap();
+            admissions.push(admission);
+        }
+        store.fail(Some(fault));
+        for mut admission in admissions {
+            admission.settle(10, Micros(0));
+            pass_secs(2).await;
+        }
+        store.fail(None);
+        pass_secs(3).await;
+        let taken = store.taken(Meter::TokensPerDay).await;
+        assert!((100..=190).contains(&taken), "{fault:?}: {taken}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_used_before_the_limits_are_known_is_counted() {
     let store = TestStore::new();
     let limiter = store.limiter(1, of_tenant(Meter::TokensPerDay, 1_000));
