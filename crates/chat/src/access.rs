@@ -2,13 +2,14 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Weak},
+    sync::{self, Arc, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
 use loquat_domain::{Scope, TenantId, TokenId, UserId};
 use loquat_store::{RevocationList, Revoked};
 use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::{ChatError, ChatService, periodic, service::Inner};
 
@@ -25,6 +26,17 @@ pub(crate) struct Access {
     list: watch::Sender<Option<Arc<List>>>,
     /// One look at a time: a slower one would put an older list in the place of a newer.
     looking: Mutex<()>,
+    /// Those who read what another request has begun, and those who did until the last look.
+    readers: sync::Mutex<Vec<Weak<Reader>>>,
+}
+
+/// Somebody who reads what another request has begun, perhaps with another token.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    scope: Scope,
+    token: Option<TokenId>,
+    /// Cancelled when access is revoked.
+    pub(crate) revoked: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -67,13 +79,32 @@ impl List {
 
 impl Default for Access {
     fn default() -> Self {
-        Self { list: watch::Sender::new(None), looking: Mutex::new(()) }
+        Self {
+            list: watch::Sender::new(None),
+            looking: Mutex::new(()),
+            readers: sync::Mutex::default(),
+        }
     }
 }
 
 impl Access {
     fn known(&self) -> Option<Arc<List>> {
         self.list.borrow().clone()
+    }
+
+    /// Somebody who reads for this scope, with this token, for as long as this is held.
+    pub(crate) fn reader(&self, scope: &Scope, token: Option<&TokenId>) -> Arc<Reader> {
+        let reader = Arc::new(Reader {
+            scope: scope.clone(),
+            token: token.cloned(),
+            revoked: CancellationToken::new(),
+        });
+        self.readers().push(Arc::downgrade(&reader));
+        reader
+    }
+
+    fn readers(&self) -> MutexGuard<'_, Vec<Weak<Reader>>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn list(&self) -> Option<Arc<List>> {
@@ -122,12 +153,23 @@ pub(crate) async fn look(inner: &Inner) -> u32 {
     }
     drop(looking);
     // Also those that began between two looks.
-    if let Some(list) = inner.access.known().filter(|list| !list.is_empty()) {
+    let list = inner.access.known().filter(|list| !list.is_empty());
+    let is_revoked = |scope: &Scope, token: Option<&TokenId>| {
+        list.as_ref().is_some_and(|list| list.is_revoked(scope, token))
+    };
+    if list.is_some() {
         for turn in inner.live.all() {
-            if list.is_revoked(&turn.scope, turn.token.as_ref()) {
+            if is_revoked(&turn.scope, turn.token.as_ref()) {
                 turn.revoke();
             }
         }
     }
+    inner.access.readers().retain(|reader| {
+        let Some(reader) = reader.upgrade() else { return false };
+        if is_revoked(&reader.scope, reader.token.as_ref()) {
+            reader.revoked.cancel();
+        }
+        true
+    });
     0
 }

@@ -12,7 +12,7 @@ use loquat_store::Reach;
 use crate::{
     ChatError, ChatService, Material, Model, ModelSummariser, Summariser as _, SummaryError,
     Target,
-    bill::Account,
+    bill::{Account, Billed},
     prompt::{history_start, missing, running},
     service::Inner,
     summary::at_once,
@@ -113,18 +113,25 @@ impl Inner {
         let counter = Arc::clone(&model.counter);
         let Parts { lead, middle, newest } = parts(contents.clone(), counter.as_ref());
         let id = ResponseId::from_uuid(self.ports.ids.next());
-        let limiter = &self.ports.limiter;
-        let _admission = limiter.admit(&scope, &model.id).await?;
+        let summariser = ModelSummariser::new(Arc::clone(&model));
+        let steps = steps(middle, summariser.step_tokens(), counter.as_ref());
+        let max_tokens = self.limits.summary_tokens;
+        let mut admission = self.ports.limiter.admit(&scope, &model.id).await?;
+        let (input, output) = summariser.at_most(&steps, max_tokens);
+        admission.reserve(input + output, model.price.at_most(input, output)).await?;
+        let about = About { scope: Some(scope.clone()), ..About::default() };
         let account = Account {
             scope,
             purpose: Purpose::Compaction,
             conversation: None,
             response: Some(id),
             first_attempt: 0,
-            asked: Arc::clone(&model),
-            input_tokens: 0,
+            asked: model.id.clone(),
+            price: model.price,
         };
-        let in_short = tokio::time::timeout(PATIENCE, self.in_short(model, middle, account)).await;
+        let bill = self.billed(account, Some(admission));
+        let in_short = in_short(&summariser, steps, max_tokens, about, bill);
+        let in_short = tokio::time::timeout(PATIENCE, in_short).await;
         let (summary, usage) =
             in_short.map_err(|_| ChatError::Summary(SummaryError::TimedOut))??;
         let mut short = lead;
@@ -159,41 +166,31 @@ impl Inner {
         }
         Ok(read.items.into_iter().rev().map(|stored| stored.item.content).collect())
     }
+}
 
-    /// A summary of the items, step by step; `None` of nothing.
-    async fn in_short(
-        self: &Arc<Self>,
-        model: Arc<Model>,
-        items: Vec<ItemContent>,
-        account: Account,
-    ) -> Result<(Option<String>, Usage), ChatError> {
-        let counter = Arc::clone(&model.counter);
-        let summariser = ModelSummariser::new(model);
-        let (mut summary, mut usage) = (None, Usage::default());
-        let mut account = account;
-        for step in steps(items, summariser.step_tokens(), counter.as_ref()) {
-            let max_tokens = self.limits.summary_tokens;
-            let bill = self.billed(account.clone());
-            let about = About { scope: Some(account.scope.clone()), ..About::default() };
-            let trail = bill.trail();
-            let before = summary.take();
-            let material = Material { before, items: step, max_tokens, about, trail };
-            let written = summariser.summarise(material).await.map_err(ChatError::Summary)?;
-            account.first_attempt = bill.next_attempt();
-            if let Some(used) = written.usage {
-                usage.input_tokens += used.input_tokens;
-                usage.cached_tokens += used.cached_tokens;
-                usage.cache_write_tokens += used.cache_write_tokens;
-                usage.output_tokens += used.output_tokens;
-                usage.reasoning_tokens += used.reasoning_tokens;
-            } else {
-                usage.estimated = true;
-                usage.output_tokens += u64::from(counter.text(&written.text));
-            }
-            summary = Some(written.text);
-        }
-        Ok((summary, usage))
+/// A summary of the items, step by step; `None` of nothing.
+async fn in_short(
+    summariser: &ModelSummariser,
+    steps: Vec<Vec<ItemContent>>,
+    max_tokens: u32,
+    about: About,
+    mut bill: Billed,
+) -> Result<(Option<String>, Usage), ChatError> {
+    let (mut summary, mut usage) = (None, Usage::default());
+    for items in steps {
+        let (before, about, trail) = (summary.take(), about.clone(), bill.next());
+        let material = Material { before, items, max_tokens, about, trail: trail.clone() };
+        let written = summariser.summarise(material).await.map_err(ChatError::Summary)?;
+        let used = trail.usage().unwrap_or_default();
+        usage.input_tokens += used.input_tokens;
+        usage.cached_tokens += used.cached_tokens;
+        usage.cache_write_tokens += used.cache_write_tokens;
+        usage.output_tokens += used.output_tokens;
+        usage.reasoning_tokens += used.reasoning_tokens;
+        usage.estimated |= used.estimated;
+        summary = Some(written.text);
     }
+    Ok((summary, usage))
 }
 
 /// A conversation in three parts.

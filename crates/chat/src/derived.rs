@@ -298,14 +298,14 @@ impl Inner {
             let Some(covers_to) = items.last().map(|last| last.position) else {
                 return Ok(Left::Nothing);
             };
-            let bill = self.bill(job, summariser.as_ref());
+            let mut bill = self.bill(job, summariser.as_ref());
             let material = Material {
                 about: About {
                     scope: Some(job.scope.clone()),
                     conversation: Some(job.conversation),
                     ..About::default()
                 },
-                trail: bill.as_ref().map(Billed::trail).unwrap_or_default(),
+                trail: bill.as_mut().map(Billed::next).unwrap_or_default(),
                 before: backlog.summary.map(|summary| summary.text),
                 items: items.into_iter().map(|stored| stored.item.content).collect(),
                 max_tokens: self.limits.summary_tokens,
@@ -336,16 +336,17 @@ impl Inner {
 impl Inner {
     /// Who pays for a summary. Whether the conversation is listed nobody has read.
     fn bill(self: &Arc<Self>, job: &ContextJob, summariser: &dyn Summariser) -> Option<Billed> {
+        let model = summariser.model()?;
         let account = Account {
             scope: job.scope.clone(),
             purpose: Purpose::Summary,
             conversation: None,
             response: None,
             first_attempt: 0,
-            asked: Arc::clone(summariser.model()?),
-            input_tokens: 0,
+            asked: model.id.clone(),
+            price: model.price,
         };
-        Some(self.billed(account))
+        Some(self.billed(account, None))
     }
 }
 

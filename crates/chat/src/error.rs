@@ -77,8 +77,9 @@ pub enum ChatError {
     LimitReached {
         /// Which, and how much is left of it.
         standing: Standing,
-        /// When to try again.
-        retry_after: Duration,
+        /// When to try again; `None` where it is no use, because the whole limit is less than what
+        /// was asked for.
+        retry_after: Option<Duration>,
     },
     /// The access of whoever asks is revoked, perhaps since their turn was accepted.
     #[error("access is revoked")]
@@ -90,8 +91,14 @@ pub enum ChatError {
     #[error("the server is being stopped")]
     ShuttingDown,
     /// The turn was accepted and failed before its answer began. The response is stored as failed.
-    #[error("the turn failed: {}", .0.code)]
-    Failed(Failure),
+    #[error("the turn failed: {}", .failure.code)]
+    Failed {
+        /// How.
+        failure: Failure,
+        /// When to try again, if the provider said. Who asks for the same turn again later is not
+        /// told: the wait is over, or nobody knows.
+        retry_after: Option<Duration>,
+    },
     /// The turn was stopped before its answer began. The response is stored as cancelled.
     #[error("the turn was stopped before its answer began")]
     Stopped,

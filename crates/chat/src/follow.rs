@@ -15,13 +15,14 @@ use std::{
 };
 
 use futures::{FutureExt as _, future::BoxFuture};
-use loquat_domain::{Ended, Event, EventKind, ResponseId, Scope};
+use loquat_domain::{Ended, Event, EventKind, ResponseId, Scope, TokenId};
 use loquat_store::{
     CheckpointLog, EventLog, LogEnd, StoreError, StoredResponse, TurnStore, json::EventDecoder,
 };
 use tokio::time::Instant;
 
 use crate::{
+    access::Reader,
     ending::ending,
     log::{LogReader, Read},
     service::Inner,
@@ -53,10 +54,12 @@ impl EventReader {
         Self(Source::Live(reader))
     }
 
-    fn stored(follower: Follower) -> Self {
+    fn stored(follower: Follower, reader: Arc<Reader>) -> Self {
         Self(Source::Stored(StoredReader {
             ready: VecDeque::new(),
             reading: Some(follower.next_batch().boxed()),
+            revoked: reader.revoked.clone().cancelled_owned().boxed(),
+            _reader: reader,
         }))
     }
 
@@ -95,6 +98,9 @@ struct StoredReader {
     ready: VecDeque<Event>,
     /// `None` when nothing will follow.
     reading: Option<BoxFuture<'static, (Vec<Event>, Follower)>>,
+    /// Completes when whoever reads may do so no longer.
+    revoked: BoxFuture<'static, ()>,
+    _reader: Arc<Reader>,
 }
 
 impl std::fmt::Debug for StoredReader {
@@ -109,6 +115,10 @@ impl StoredReader {
         cx: &mut Context<'_>,
         visit: &mut dyn FnMut(&Event) -> ControlFlow<()>,
     ) -> Poll<Read> {
+        if self.reading.is_some() && self.revoked.poll_unpin(cx).is_ready() {
+            self.ready.clear();
+            self.reading = None;
+        }
         while self.ready.is_empty() {
             let Some(reading) = &mut self.reading else { return Poll::Ready(Read::Closed) };
             let (batch, follower) = std::task::ready!(reading.poll_unpin(cx));
@@ -144,9 +154,16 @@ struct Follower {
 }
 
 impl Inner {
-    /// Reads the events of a turn after that number, or from the first on, wherever it runs or ran.
-    pub(crate) fn follow(&self, scope: &Scope, id: ResponseId, after: Option<u64>) -> EventReader {
-        EventReader::stored(Follower {
+    /// Reads the events of a turn after that number, or from the first on, wherever it runs or ran,
+    /// for as long as the access of whoever reads, with this token, is not revoked.
+    pub(crate) fn follow(
+        &self,
+        scope: &Scope,
+        token: Option<&TokenId>,
+        id: ResponseId,
+        after: Option<u64>,
+    ) -> EventReader {
+        let follower = Follower {
             turns: Arc::clone(&self.ports.turns),
             scope: scope.clone(),
             id,
@@ -157,7 +174,8 @@ impl Inner {
             next: 0,
             after,
             source: From::Store,
-        })
+        };
+        EventReader::stored(follower, self.access.reader(scope, token))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests that come again: what they did is not done again.
 
-use loquat_domain::{Fingerprint, Scope, Status};
+use loquat_domain::{Fingerprint, Scope, Status, TokenId};
 use loquat_store::{Earlier, Made, Once};
 
 use crate::{ChatError, Missing, OnceKey, Turn, ending::as_begun, service::Inner};
@@ -16,6 +16,7 @@ impl Inner {
     pub(crate) async fn told_again(
         &self,
         scope: &Scope,
+        token: Option<&TokenId>,
         earlier: Earlier,
         fingerprint: Fingerprint,
     ) -> Result<Turn, ChatError> {
@@ -31,14 +32,15 @@ impl Inner {
             }
             // One in the background had been accepted before it failed.
             Status::Failed(failure) if !has_answered && !stored.response.background => {
-                return Err(ChatError::Failed(failure.clone()));
+                let failure = failure.clone();
+                return Err(ChatError::Failed { failure, retry_after: None });
             }
             _ => {}
         }
         Ok(Turn {
             response: as_begun(stored.response).into(),
             stored: !stored.hidden,
-            events: self.follow(scope, id, None),
+            events: self.follow(scope, token, id, None),
             standings: Vec::new(),
         })
     }

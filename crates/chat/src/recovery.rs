@@ -6,10 +6,10 @@ use std::{
 };
 
 use loquat_domain::{
-    IncompleteReason, ItemStatus, Metadata, Purpose, RawJson, Response, ResponseId, Scope,
-    Settings, Status, Usage,
+    EventKind, IncompleteReason, ItemStatus, Metadata, Purpose, RawJson, Response, ResponseId,
+    Scope, Settings, Status, Usage,
 };
-use loquat_provider::Trail;
+use loquat_provider::{Attempt, AttemptOutcome, Trail};
 use loquat_store::{
     CheckpointLog, FinishTurn, StaleTurn, StoreError,
     json::{EventDecoder, EventEncoder},
@@ -17,11 +17,7 @@ use loquat_store::{
 use tokio::time::Instant;
 
 use crate::{
-    bill::{Account, total},
-    ending::beginning,
-    periodic,
-    service::Inner,
-    transcript::Transcript,
+    Model, bill::Account, ending::beginning, periodic, service::Inner, transcript::Transcript,
 };
 
 /// Pause between two looks for stale turns: with the lease, the time after which a dead process no
@@ -101,34 +97,40 @@ async fn end(inner: &Arc<Inner>, turn: StaleTurn) -> Result<(), StoreError> {
     let mut transcript = Transcript::new(id);
     let emitted = replay(inner, &scope, &response, &mut transcript).await?;
     let finish = end_of(inner, &scope, response, receipt.as_ref(), transcript, emitted);
-    let model = finish.response.model.clone();
-    let (tokens, cost) = total(&finish.charges);
-    inner.ports.turns.finish_turn(&scope, finish).await?;
-    inner.ports.limiter.debit(&scope, &model, tokens, cost);
-    Ok(())
+    // Of the limits is taken already what it had set aside.
+    inner.ports.turns.finish_turn(&scope, finish).await
 }
 
-/// Feeds what was checkpointed of a turn to its transcript, a run at a time; returns the number of
-/// events. They end at the first that cannot be read.
+/// What a dead turn had emitted, as far as anybody knows.
+#[derive(Default)]
+struct Emitted {
+    events: u64,
+    /// It no longer waited for its turn.
+    was_at_work: bool,
+}
+
+/// Feeds what was checkpointed of a turn to its transcript, a run at a time. It ends at the first
+/// event that cannot be read.
 async fn replay(
     inner: &Inner,
     scope: &Scope,
     response: &Response,
     transcript: &mut Transcript,
-) -> Result<u64, StoreError> {
+) -> Result<Emitted, StoreError> {
     let mut decoder = EventDecoder::new();
-    let mut next = 0;
+    let mut emitted = Emitted { events: 0, was_at_work: !response.background };
     loop {
-        let log = inner.ports.turns.events(scope, response.id, next, RUNS).await?;
+        let log = inner.ports.turns.events(scope, response.id, emitted.events, RUNS).await?;
         if log.runs.is_empty() {
-            return Ok(next);
+            return Ok(emitted);
         }
         for run in log.runs {
-            let Ok(events) = decoder.push(&run.events) else { return Ok(next) };
+            let Ok(events) = decoder.push(&run.events) else { return Ok(emitted) };
             for event in events {
+                emitted.was_at_work |= matches!(event.kind, EventKind::InProgress);
                 transcript.replay(response.created_at, event.kind);
             }
-            next = run.last + 1;
+            emitted.events = run.last + 1;
         }
     }
 }
@@ -139,7 +141,7 @@ fn end_of(
     response: Response,
     receipt: Option<&RawJson>,
     mut transcript: Transcript,
-    emitted: u64,
+    Emitted { events: emitted, was_at_work }: Emitted,
 ) -> FinishTurn {
     let mut closing = EventEncoder::default();
     let mut next = emitted;
@@ -163,25 +165,29 @@ fn end_of(
     });
     let output: Vec<_> =
         transcript.into_output().iter().map(|item| item.as_ref().clone()).collect();
+    let input_tokens = receipt.filter(|_| was_at_work).map_or(0, prompt_tokens);
     let usage = Usage {
-        input_tokens: receipt.map_or(0, prompt_tokens).into(),
+        input_tokens: input_tokens.into(),
         output_tokens: output.iter().map(|item| u64::from(counter.item(&item.content))).sum(),
         estimated: true,
         ..Usage::default()
     };
-    // Whom it had asked nobody knows: what was asked for is what can be charged.
-    let charges = model.map_or_else(Vec::new, |model| {
+    // One whose row cannot be read names no model to be charged.
+    let charges = if was_at_work && receipt.is_some() {
+        let asked = asked(&response, model.map(Arc::as_ref));
         let account = Account {
             scope: scope.clone(),
             purpose: Purpose::Answer,
             conversation: response.conversation,
             response: Some(response.id),
             first_attempt: 0,
-            asked: Arc::clone(model),
-            input_tokens: 0,
+            asked: response.model.clone(),
+            price: model.map(|model| model.price).unwrap_or_default(),
         };
-        inner.charges(&account, &Trail::default(), Some(usage))
-    });
+        inner.charges(&account, &asked, Some(usage))
+    } else {
+        Vec::new()
+    };
     FinishTurn {
         response: Response {
             status: Status::Incomplete(IncompleteReason::ServerRestart),
@@ -198,6 +204,21 @@ fn end_of(
         route: None,
         charges,
     }
+}
+
+/// The call that there was. Whom a model that chooses had asked nobody knows: what was asked for is
+/// what can be charged.
+fn asked(response: &Response, model: Option<&Model>) -> Trail {
+    let trail = Trail::default();
+    let call = Attempt {
+        model: response.model.clone(),
+        provider: model.map(|model| model.owner.clone()).unwrap_or_default(),
+        upstream: model.map(|model| model.upstream.clone()).unwrap_or_default(),
+        outcome: AttemptOutcome::Open,
+        used: None,
+    };
+    trail.call(call, 0);
+    trail
 }
 
 /// Tokens of the prompt, as its receipt says.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use loquat_domain::{ResponseId, Scope};
+use loquat_domain::{ResponseId, Scope, TokenId};
 use loquat_store::{StoreError, StoredResponse};
 use tokio::time::Instant;
 
@@ -37,6 +37,8 @@ impl ChatService {
     /// with each text in one piece; all of them, whatever `after` is, because their numbers are
     /// others.
     ///
+    /// `token` is the one of whoever reads: when it is revoked, nothing follows any more.
+    ///
     /// # Errors
     ///
     /// [`ChatError::NotFound`]; [`ChatError::Store`].
@@ -45,9 +47,10 @@ impl ChatService {
         scope: &Scope,
         id: ResponseId,
         after: Option<u64>,
+        token: Option<&TokenId>,
     ) -> Result<Turn, ChatError> {
         let stored = self.response(scope, id).await?;
-        let events = self.inner.follow(scope, id, after);
+        let events = self.inner.follow(scope, token, id, after);
         let (response, standings) = (as_begun(stored.response).into(), Vec::new());
         Ok(Turn { response, stored: true, events, standings })
     }

@@ -111,6 +111,8 @@ pub(crate) struct Inner {
     pub(crate) background: Arc<Semaphore>,
     /// Places for turns in the background that are at work.
     pub(crate) at_work: Semaphore,
+    /// Places for charges that wait for the store.
+    pub(crate) unrecorded: Arc<Semaphore>,
     /// Cancelled when the turns that still run must end.
     pub(crate) shutdown: CancellationToken,
     draining: AtomicBool,
@@ -133,6 +135,7 @@ impl ChatService {
                 limits.background_at_work.saturating_add(limits.background_queue),
             )),
             at_work: Semaphore::new(limits.background_at_work),
+            unrecorded: Arc::new(Semaphore::new(crate::bill::MOST_UNRECORDED)),
             shutdown: CancellationToken::new(),
             draining: AtomicBool::new(false),
             tasks: TaskTracker::new(),

@@ -88,10 +88,10 @@ impl SummaryError {
     }
 
     /// How long the provider wants us to wait, if it said.
-    pub const fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Provider(ProviderError::RateLimited { retry_after }) => *retry_after,
-            _ => None,
+            Self::Provider(error) => error.retry_after(),
+            Self::TimedOut | Self::Empty | Self::CutOff => None,
         }
     }
 }
@@ -138,6 +138,17 @@ impl ModelSummariser {
     pub const fn new(model: Arc<Model>) -> Self {
         Self { model }
     }
+
+    /// The most tokens that summarising these steps, one after the other, takes of prompts and of
+    /// answers.
+    pub(crate) fn at_most(&self, steps: &[Vec<ItemContent>], max_tokens: u32) -> (u64, u64) {
+        let counter = self.model.counter.as_ref();
+        let around = u64::from(counter.text(INSTRUCTIONS)) + u64::from(max_tokens);
+        let told = steps.iter().flatten().map(|item| u64::from(counter.item(item).min(ITEM)));
+        let many = u64::try_from(steps.len()).unwrap_or(u64::MAX);
+        let written = u64::from(most_written(&self.model, max_tokens));
+        (around.saturating_mul(many).saturating_add(told.sum()), written.saturating_mul(many))
+    }
 }
 
 #[async_trait]
@@ -165,17 +176,21 @@ fn longest_answer(model: &Model) -> u32 {
     model.max_output_tokens.min(model.context_window / 4)
 }
 
+/// The most tokens that it may write for a summary of `max_tokens`.
+fn most_written(model: &Model, max_tokens: u32) -> u32 {
+    max_tokens.saturating_mul(ROOM_TO_THINK).min(longest_answer(model))
+}
+
 async fn write(
     model: &Model,
     material: &Material,
     most_an_item: u32,
 ) -> Result<Written, SummaryError> {
     let counter = model.counter.as_ref();
-    let longest = material.max_tokens.saturating_mul(ROOM_TO_THINK).min(longest_answer(model));
     // No effort is asked for, though little would do: models that cannot reason refuse the wish.
     let settings = Settings {
         instructions: Some(INSTRUCTIONS.to_owned()),
-        max_output_tokens: Some(longest),
+        max_output_tokens: Some(most_written(model, material.max_tokens)),
         ..Settings::default()
     };
     let told = Message::text(Role::User, told(material, most_an_item, counter));
@@ -186,10 +201,7 @@ async fn write(
         trail: material.trail.clone(),
         ..ChatRequest::new(&model.upstream, settings, input)
     };
-    let mut answer = model.provider.start(request).await.map_err(SummaryError::Provider)?;
-    // What a call uses that is left, or of which nothing is told.
-    let mut used = Usage { input_tokens: input_tokens.into(), estimated: true, ..Usage::default() };
-    material.trail.used(used);
+    let mut answer = model.ask(request).await.map_err(SummaryError::Provider)?;
     let (mut text, mut usage, mut reason) = (String::new(), None, None);
     // A model may ignore how much it may write.
     let most_bytes = usize::try_from(material.max_tokens).unwrap_or(usize::MAX).saturating_mul(16);
@@ -205,8 +217,12 @@ async fn write(
         }
     }
     if usage.is_none() {
-        used.output_tokens = counter.text(&text).into();
-        material.trail.used(used);
+        material.trail.used(Usage {
+            input_tokens: input_tokens.into(),
+            output_tokens: counter.text(&text).into(),
+            estimated: true,
+            ..Usage::default()
+        });
     }
     let text = accepted(text.trim(), reason, material.before.as_deref())?;
     let text = shortened(text, material.max_tokens, counter);

@@ -59,7 +59,7 @@ impl ChatService {
     pub async fn start_turn(&self, scope: &Scope, request: TurnRequest) -> Result<Turn, ChatError> {
         let inner = &self.inner;
         let Some(key) = request.once.clone() else { return self.begin_turn(scope, request).await };
-        let once = inner.once(key);
+        let (once, token) = (inner.once(key), request.token.clone());
         // Seen before the provider is called in vain, and before what the first request has changed
         // can be in the way; the commit sees it again.
         let earlier = match self.earlier(scope, &once).await? {
@@ -69,7 +69,7 @@ impl ChatService {
                 // It was begun, by this request: how it came out is the answer to it.
                 begun @ (Ok(_)
                 | Err(
-                    ChatError::Failed(_) | ChatError::Stopped | ChatError::AccessRevoked,
+                    ChatError::Failed { .. } | ChatError::Stopped | ChatError::AccessRevoked,
                 )) => {
                     return begun;
                 }
@@ -77,7 +77,7 @@ impl ChatService {
                 Err(error) => self.earlier(scope, &once).await?.ok_or(error)?,
             },
         };
-        inner.told_again(scope, earlier, once.fingerprint).await
+        inner.told_again(scope, token.as_ref(), earlier, once.fingerprint).await
     }
 
     async fn earlier(&self, scope: &Scope, once: &Once) -> Result<Option<Earlier>, ChatError> {
@@ -187,14 +187,14 @@ impl Run {
             // Nobody waits for it any more and nothing is stored yet, or will be by this future.
             biased;
             () = self.live.log.abandoned().cancelled(), if !self.live.trace.is_stored() => {
-                return self.inner.charge_unstored(&self.account(0), &self.trail);
+                return self.inner.charge_unstored(&self.account(), &self.trail, None);
             }
             begun = self.begin(request) => begun,
         };
         let (mut begun, opening) = match begun {
             Ok(begun) => begun,
             Err(error) => {
-                self.inner.charge_unstored(&self.account(0), &self.trail);
+                self.inner.charge_unstored(&self.account(), &self.trail, None);
                 return started.tell(Err(error));
             }
         };
@@ -210,10 +210,13 @@ impl Run {
         };
         let relayed = AssertUnwindSafe(relayed).catch_unwind().await;
         let outcome = relayed.unwrap_or_else(|_panic| relay::Outcome::fault());
+        let retry_after = outcome.retry_after;
         let ended = self.finish(&mut begun, outcome, transcript).await;
         if !started.is_told() {
             started.tell(match &ended.response.status {
-                Status::Failed(failure) => Err(ChatError::Failed(failure.clone())),
+                Status::Failed(failure) => {
+                    Err(ChatError::Failed { failure: failure.clone(), retry_after })
+                }
                 Status::Cancelled(CancelReason::AccessRevoked) => Err(ChatError::AccessRevoked),
                 _ => Err(ChatError::Stopped),
             });

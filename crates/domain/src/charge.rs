@@ -179,7 +179,9 @@ pub struct Charge {
     pub conversation: Option<ConversationId>,
     /// The response that it was for, if there is one, also one that is not stored.
     pub response: Option<ResponseId>,
-    /// Which of the calls for that response and purpose, from 0 on.
+    /// Which of the calls for that response and purpose. 0 is the one that answered, or that is
+    /// taken to have: whoever charges it twice, by an estimate and by what was told, says the same
+    /// number.
     pub attempt: u32,
     /// The model that was called, by its configured name.
     pub model: String,

@@ -280,7 +280,7 @@ impl From<ChatError> for ApiError {
             }
             ChatError::Context(error) => error.into(),
             ChatError::LimitReached { standing, retry_after } => {
-                limit_reached(standing).retry_after(retry_after)
+                limit_reached(standing, retry_after)
             }
             // As if the token were none: whoever lost the access learns nothing by it.
             ChatError::AccessRevoked => Self::no_token(),
@@ -289,7 +289,10 @@ impl From<ChatError> for ApiError {
                 let message = "the server is being stopped and takes no new turns";
                 Self::new(ErrorCode::ServerShuttingDown, message).retry_after(AFTER_RESTART)
             }
-            ChatError::Failed(failure) => Self::from(&failure),
+            ChatError::Failed { failure, retry_after } => {
+                let error = Self::from(&failure);
+                Self { retry_after: retry_after.or(error.retry_after), ..error }
+            }
             ChatError::Stopped => stopped(),
             ChatError::Summary(error) => error.into(),
             ChatError::Store(error) => error.into(),
@@ -319,7 +322,7 @@ fn being_answered(response: Option<ResponseId>) -> ApiError {
 }
 
 /// The answer to a request for which there is no room within a limit.
-fn limit_reached(standing: Standing) -> ApiError {
+fn limit_reached(standing: Standing, retry_after: Option<Duration>) -> ApiError {
     let Standing { key, most, .. } = &standing;
     let whose = match key.whom {
         Whom::Tenant => "of all users together",
@@ -332,8 +335,14 @@ fn limit_reached(standing: Standing) -> ApiError {
         Meter::TokensPerDay => (ErrorCode::RateLimitExceeded, "tokens a day"),
         Meter::MicrosPerMonth => (ErrorCode::InsufficientQuota, "millionths of money a month"),
     };
-    let message = format!("the limit {whose}, {most} {what}{model}, leaves no room for this");
-    ApiError { limit: Some(Box::new(standing)), ..ApiError::new(code, message) }
+    let limit = format!("the limit {whose}, {most} {what}{model},");
+    let message = match retry_after {
+        Some(_) => format!("{limit} leaves no room for this"),
+        None => {
+            format!("{limit} is less than this may use: send less, or a smaller max_output_tokens")
+        }
+    };
+    ApiError { limit: Some(Box::new(standing)), retry_after, ..ApiError::new(code, message) }
 }
 
 fn authentication_unavailable() -> ApiError {

@@ -70,6 +70,14 @@ impl ProviderError {
         }
     }
 
+    /// When to come again, if the provider said, or if it is known of it.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// True when the same request may succeed a moment later, as long as no content has come.
     pub const fn may_be_retried(&self) -> bool {
         matches!(

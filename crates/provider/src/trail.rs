@@ -48,6 +48,15 @@ pub enum AttemptOutcome {
     Answers,
 }
 
+impl Attempt {
+    fn end(&mut self, outcome: AttemptOutcome, told: &mut Option<Usage>) {
+        if matches!(outcome, AttemptOutcome::Failed(_)) {
+            self.used = told.take();
+        }
+        self.outcome = outcome;
+    }
+}
+
 /// Where whoever asks others writes down whom, as it happens: what is written is there also when the
 /// call fails, and when it is dropped.
 ///
@@ -58,6 +67,8 @@ pub struct Trail(Arc<Mutex<Written>>);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Written {
     choice: Option<Choice>,
+    call: Option<Attempt>,
+    input_tokens: u32,
     attempts: Vec<Attempt>,
     usage: Option<Usage>,
 }
@@ -66,6 +77,25 @@ impl Trail {
     /// Writes down what was chosen.
     pub fn choose(&self, choice: Choice) {
         self.written().choice = Some(choice);
+    }
+
+    /// Writes down the call itself, as whoever makes it sees it: all that is known where the one who
+    /// is called writes no attempts down. The prompt has so many tokens by the caller's count.
+    pub fn call(&self, call: Attempt, input_tokens: u32) {
+        let mut written = self.written();
+        (written.call, written.input_tokens) = (Some(call), input_tokens);
+    }
+
+    /// Writes down how the call itself came out. Of one that failed and told nothing that it used it
+    /// is not known whether anybody was reached: it is as if it had not been made.
+    pub fn called(&self, outcome: AttemptOutcome) {
+        let Written { call, usage, .. } = &mut *self.written();
+        if let Some(made) = call {
+            made.end(outcome, usage);
+        }
+        call.take_if(|call| {
+            matches!(call.outcome, AttemptOutcome::Failed(_)) && call.used.is_none()
+        });
     }
 
     /// Writes down that a model is asked, or why it is not. Returns the number to
@@ -82,10 +112,7 @@ impl Trail {
     pub fn end(&self, attempt: usize, outcome: AttemptOutcome) {
         let Written { attempts, usage, .. } = &mut *self.written();
         if let Some(attempt) = attempts.get_mut(attempt) {
-            if matches!(outcome, AttemptOutcome::Failed(_)) {
-                attempt.used = usage.take();
-            }
-            attempt.outcome = outcome;
+            attempt.end(outcome, usage);
         }
     }
 
@@ -98,6 +125,18 @@ impl Trail {
     /// What was chosen, if somebody chose.
     pub fn choice(&self) -> Option<Choice> {
         self.written().choice.clone()
+    }
+
+    /// The calls that there were, or were not made, in order: the attempts, or where none is written
+    /// down, the call itself. Empty as long as nobody was called.
+    pub fn calls(&self) -> Vec<Attempt> {
+        let Written { attempts, call, .. } = &*self.written();
+        if attempts.is_empty() { call.iter().cloned().collect() } else { attempts.clone() }
+    }
+
+    /// Tokens of the prompt, by the count of whoever calls.
+    pub fn input_tokens(&self) -> u32 {
+        self.written().input_tokens
     }
 
     /// The attempts so far, in order.

@@ -65,7 +65,8 @@ impl LimitStore for PostgresStore {
         let set = Call::of("set_limit_v1", scope, &key(&limit.key))
             .and(&[limit.most.map(integer).into()])
             .and(&audit(&entry));
-        let rows: Vec<Answer<Nothing>> = self.pool.call(set, Repeat::Harmless).await?;
+        // Done again, it would undo what was set meanwhile.
+        let rows: Vec<Answer<Nothing>> = self.pool.call(set, Repeat::Never).await?;
         answers::done(rows)
     }
 

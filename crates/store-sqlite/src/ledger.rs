@@ -29,7 +29,7 @@ impl Ledger for SqliteStore {
 
     async fn usage(&self, scope: &Scope, query: UsageQuery) -> Result<Page<UsageRow>, StoreError> {
         let scope = scope.clone();
-        self.threads.read(move |conn| usage(conn, &scope, &query)).await
+        self.threads.report(move |conn| usage(conn, &scope, &query)).await
     }
 }
 

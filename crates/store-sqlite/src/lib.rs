@@ -70,7 +70,9 @@ impl SqliteStore {
     pub fn open(options: &SqliteOptions) -> Result<Self, StoreError> {
         let writer = migrated(options)?;
         let readers = (0..options.readers()).map(|_| connection::connect(options));
-        let threads = Threads::start(options, writer, readers.collect::<Result<_, _>>()?)
+        let (readers, reporter) =
+            (readers.collect::<Result<_, _>>()?, connection::connect(options)?);
+        let threads = Threads::start(options, writer, readers, reporter)
             .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
         Ok(Self { threads })
     }

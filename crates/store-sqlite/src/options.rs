@@ -48,7 +48,8 @@ impl SqliteOptions {
         }
     }
 
-    /// The number of threads that read, each with a connection of its own.
+    /// The number of threads that read, each with a connection of its own. One more reads for reports of
+    /// usage alone.
     #[must_use]
     pub fn with_readers(self, readers: NonZeroUsize) -> Self {
         Self { readers, ..self }

@@ -1,4 +1,5 @@
-//! One thread that writes, some that read, each with a connection of its own.
+//! One thread that writes, some that read, one that reads for reports, each with a connection of its
+//! own.
 //!
 //! SQLite blocks, and a future may be dropped at any moment. So no connection is ever held by a
 //! future: a call puts a job into a queue and waits for the answer. A caller that is gone changes
@@ -32,6 +33,7 @@ pub(crate) type Outcome<T> = Result<T, Failed>;
 pub(crate) struct Threads {
     writes: Arc<Queue<Box<dyn Write>>>,
     reads: Arc<Queue<Box<dyn Read>>>,
+    reports: Arc<Queue<Box<dyn Read>>>,
     commits: Arc<AtomicU64>,
     handles: Vec<JoinHandle<()>>,
 }
@@ -42,10 +44,12 @@ impl Threads {
         options: &SqliteOptions,
         writer: SqliteConnection,
         readers: Vec<SqliteConnection>,
+        reporter: SqliteConnection,
     ) -> io::Result<Self> {
         let mut threads = Self {
             writes: Arc::new(Queue::new(options.queue(), options.patience())),
             reads: Arc::new(Queue::new(options.queue(), options.patience())),
+            reports: Arc::new(Queue::new(options.queue(), options.patience())),
             commits: Arc::default(),
             handles: Vec::new(),
         };
@@ -55,6 +59,8 @@ impl Threads {
             let queue = Arc::clone(&threads.reads);
             threads.spawn("sqlite-reader", move || reads::run(reader, &queue))?;
         }
+        let queue = Arc::clone(&threads.reports);
+        threads.spawn("sqlite-reports", move || reads::run(reporter, &queue))?;
         Ok(threads)
     }
 
@@ -73,9 +79,23 @@ impl Threads {
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        Self::asked(&self.reads, work).await
+    }
+
+    /// The same for a job that reads very much: no conversation waits for it, only other reports.
+    pub(crate) async fn report<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut SqliteConnection) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        Self::asked(&self.reports, work).await
+    }
+
+    async fn asked<T: Send + 'static>(
+        queue: &Queue<Box<dyn Read>>,
+        work: impl FnOnce(&mut SqliteConnection) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let job = ReadJob { work, reply };
-        self.reads.push(Box::new(job)).await.map_err(unavailable)?;
+        queue.push(Box::new(ReadJob { work, reply })).await.map_err(unavailable)?;
         answer.await.unwrap_or_else(|gone| Err(unavailable(gone)))
     }
 
@@ -94,6 +114,7 @@ impl Drop for Threads {
     fn drop(&mut self) {
         self.writes.close();
         self.reads.close();
+        self.reports.close();
         for handle in self.handles.drain(..) {
             // Jobs that panic are caught, so there is nothing to hear from a thread.
             let _ = handle.join();

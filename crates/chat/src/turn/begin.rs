@@ -103,15 +103,15 @@ impl Run {
     }
 
     /// Whom the turn's calls are charged to.
-    pub(super) fn account(&self, input_tokens: u32) -> Account {
+    pub(super) fn account(&self) -> Account {
         Account {
             scope: self.live.scope.clone(),
             purpose: Purpose::Answer,
             conversation: self.live.conversation.get().copied(),
             response: Some(self.live.response),
             first_attempt: 0,
-            asked: Arc::clone(&self.model),
-            input_tokens,
+            asked: self.model.id.clone(),
+            price: self.model.price,
         }
     }
 
@@ -135,8 +135,8 @@ impl Run {
             trail: self.trail.clone(),
             ..question.to_ask(prompt, Some(home.conversation()))
         };
-        let provider = Arc::clone(&self.model.provider);
-        let call = AssertUnwindSafe(async move { provider.start(chat).await }).catch_unwind();
+        let model = Arc::clone(&self.model);
+        let call = AssertUnwindSafe(async move { model.ask(chat).await }).catch_unwind();
         let mut opening = Opening::Pending(Box::pin(async move {
             call.await.map_or(Err(Refused::Panic), |answered| answered.map_err(Refused::Error))
         }));

@@ -9,7 +9,12 @@ use loquat_domain::{
 use loquat_store::{ContextUpdate, FinishTurn, StoreError};
 
 use super::{Run, begin::Begun, relay::Outcome};
-use crate::{bill::total, ending::ending_events, route::route, transcript::Transcript};
+use crate::{
+    bill::{is_under_way, total},
+    ending::ending_events,
+    route::route,
+    transcript::Transcript,
+};
 
 /// Waits between attempts to store an end while the store cannot be reached: about ten seconds in
 /// all, the time that a database takes to restart.
@@ -40,8 +45,8 @@ impl Run {
             self.live.log.push(kind);
         });
         let output = transcript.into_output();
-        let usage = outcome.usage.unwrap_or_else(|| self.estimate(begun.input_tokens, &output));
-        let account = self.account(begun.input_tokens);
+        let usage = outcome.usage.unwrap_or_else(|| self.estimate(&output));
+        let account = self.account();
         let charges = self.inner.charges(&account, &self.trail, Some(usage));
         let (tokens, cost) = total(&charges);
         begun.admission.settle(tokens, cost);
@@ -116,6 +121,8 @@ impl Run {
                     if let Ok(stored) =
                         self.inner.ports.turns.response(&self.live.scope, self.live.response).await
                     {
+                        // It charged the call that it knew of, and no other.
+                        self.inner.record(self.live.scope.clone(), charges);
                         ended.response = stored.response;
                         ended.output = stored.output.into_iter().map(Arc::new).collect();
                         break;
@@ -140,11 +147,15 @@ impl Run {
         ended
     }
 
-    /// What was used, by our own count, and by the provider's as far as it told before it was cut.
-    fn estimate(&self, input_tokens: u32, output: &[Arc<Item>]) -> Usage {
+    /// What was used, by our own count, and by the provider's as far as it told before it was cut;
+    /// nothing where nobody was called or nobody answered.
+    fn estimate(&self, output: &[Arc<Item>]) -> Usage {
+        if !is_under_way(&self.trail) {
+            return Usage { estimated: true, ..Usage::default() };
+        }
         let counted = |item: &Arc<Item>| u64::from(self.model.counter.item(&item.content));
         let thoughts = |item: &&Arc<Item>| matches!(item.content, ItemContent::Reasoning(_));
-        let ours = Usage { input_tokens: input_tokens.into(), ..Usage::default() };
+        let ours = Usage { input_tokens: self.trail.input_tokens().into(), ..Usage::default() };
         let told = self.trail.usage().unwrap_or(ours);
         Usage {
             output_tokens: output.iter().map(counted).sum(),

@@ -1,6 +1,6 @@
 //! The middle: what the provider says becomes events, until it has said all or must stop.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use loquat_domain::{Failure, FailureCode, IncompleteReason, Response, Status, Usage};
@@ -18,11 +18,13 @@ pub(super) struct Outcome {
     pub(super) status: Status,
     /// What the provider says that was used, if it said.
     pub(super) usage: Option<Usage>,
+    /// How long the provider wants to be left alone, if it said.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Outcome {
     pub(super) fn of(status: Status) -> Self {
-        Self { status, usage: None }
+        Self { status, usage: None, retry_after: None }
     }
 
     fn failed(code: FailureCode, message: &str) -> Self {
@@ -140,7 +142,7 @@ impl Run {
             }
             None => Status::Incomplete(IncompleteReason::UpstreamDisconnected),
         };
-        Outcome { status, usage }
+        Outcome { usage, ..Outcome::of(status) }
     }
 
     async fn make_room(&self) {
@@ -188,7 +190,8 @@ fn refused(refused: Refused) -> Outcome {
     match refused {
         Refused::Error(error) => {
             log(&error);
-            Outcome::of(Status::Failed(failure(&error)))
+            let status = Status::Failed(failure(&error));
+            Outcome { retry_after: error.retry_after(), ..Outcome::of(status) }
         }
         Refused::Panic => Outcome::fault(),
     }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use loquat_chat::{ChatError, Target};
-use loquat_domain::{CancelReason, Order, PageLimit, PageRequest, Status, TokenId, UserId};
+use loquat_domain::{
+    CancelReason, Event, EventKind, Order, PageLimit, PageRequest, Status, TokenId, UserId,
+};
 use loquat_store::Revoked;
 
-use crate::stage::{Stage, anna, end, says, scope};
+use crate::stage::{Stage, anna, end, rest, says, scope};
 
 fn user(name: &str) -> Revoked {
     Revoked::User(UserId::new(name).unwrap())
@@ -57,6 +59,28 @@ async fn a_revoked_token_ends_what_was_begun_with_it_and_nothing_else() {
     assert_eq!(revoked, Status::Cancelled(CancelReason::AccessRevoked));
     own_answer.finish(loquat_provider::FinishReason::Stop).await;
     assert_eq!(end(own).await.response.status, Status::Completed);
+}
+
+#[tokio::test]
+async fn a_revoked_token_reads_nothing_more_of_what_another_has_begun() {
+    let stage = Stage::new();
+    let token = |name: &str| TokenId::new(name).unwrap();
+    let mut begun = says(Target::NewConversation, "hi");
+    begun.token = Some(token("own"));
+    let (turn, answer) = stage.turn(begun).await;
+    let elsewhere = stage.elsewhere();
+    for (reader, chat) in [("stolen", &stage.chat), ("stolen-too", &elsewhere)] {
+        let reader = token(reader);
+        let followed = chat.follow_response(&anna(), turn.response.id, None, Some(&reader)).await;
+        let mut followed = followed.unwrap();
+        let admin = scope("acme", "admin");
+        chat.revoke(&admin, Revoked::Token(reader), None).await.unwrap();
+        let read = tokio::time::timeout(Duration::from_secs(5), rest(&mut followed)).await;
+        let ended = |event: &Event| matches!(event.kind, EventKind::Ended(_));
+        assert!(!read.expect("nothing follows").iter().any(ended), "the answer goes on");
+    }
+    answer.finish(loquat_provider::FinishReason::Stop).await;
+    assert_eq!(end(turn).await.response.status, Status::Completed);
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ async fn its_events_say_that_it_was_queued() {
     let events = read(turn).await;
     let begins = [EventKind::Created, EventKind::Queued, EventKind::InProgress];
     assert!(events.iter().map(|event| &event.kind).zip(&begins).all(|(one, other)| one == other));
-    let again = stage.chat.follow_response(&anna(), id, None).await.unwrap();
+    let again = stage.chat.follow_response(&anna(), id, None, None).await.unwrap();
     assert_eq!(read(again).await, events);
 }
 

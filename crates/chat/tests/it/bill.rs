@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use loquat_chat::{ChatError, Target};
+use loquat_chat::{ChatError, CompactHistory, CompactRequest, Limits, Target, TurnRequest};
 use loquat_domain::{
-    IncompleteReason, Micros, PageLimit, Status, Timestamp, TokenParts, Usage, UserId,
+    IncompleteReason, Limit, LimitKey, Meter, Micros, PageLimit, Role, Status, Timestamp,
+    TokenParts, Usage, UserId, Whom,
 };
 use loquat_provider::{Attempt, AttemptOutcome, FinishReason, ProviderError, ProviderEvent};
 use loquat_store::{UsageGroups, UsageQuery, UsageRow, Whose};
+use loquat_testkit::StoreCall;
 
-use crate::stage::{PRICE, Stage, anna, end, says};
+use crate::stage::{PRICE, Stage, anna, end, message, says};
 
 /// What the ledger has for everybody of Anna's tenant, a row a model and user.
 async fn ledger(stage: &Stage) -> Vec<UsageRow> {
@@ -44,6 +46,16 @@ const USED: Usage = Usage {
     reasoning_tokens: 5,
     estimated: false,
 };
+
+fn attempt(model: &str, outcome: AttemptOutcome) -> Attempt {
+    Attempt {
+        model: model.to_owned(),
+        provider: "p".to_owned(),
+        upstream: "u".to_owned(),
+        outcome,
+        used: None,
+    }
+}
 
 const PARTS: TokenParts =
     TokenParts { input: 30, cached: 60, cache_write: 10, output: 15, reasoning: 5 };
@@ -132,13 +144,6 @@ async fn each_call_that_was_made_is_a_row_and_none_that_was_not() {
         async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
     });
     let call = stage.call().await;
-    let attempt = |model: &str, outcome| Attempt {
-        model: model.to_owned(),
-        provider: "p".to_owned(),
-        upstream: "u".to_owned(),
-        outcome,
-        used: None,
-    };
     let trail = call.request.trail.clone();
     trail.attempt(attempt("broken", AttemptOutcome::NotMade("open")));
     trail.attempt(attempt("first", AttemptOutcome::Failed("rate_limited")));
@@ -175,13 +180,6 @@ async fn what_a_failed_call_told_is_its_own_and_not_the_next_ones() {
         async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
     });
     let call = stage.call().await;
-    let attempt = |model: &str, outcome| Attempt {
-        model: model.to_owned(),
-        provider: "p".to_owned(),
-        upstream: "u".to_owned(),
-        outcome,
-        used: None,
-    };
     let trail = call.request.trail.clone();
     let first = trail.attempt(attempt("first", AttemptOutcome::Open));
     trail.used(USED);
@@ -201,6 +199,109 @@ async fn what_a_failed_call_told_is_its_own_and_not_the_next_ones() {
 }
 
 #[tokio::test]
+async fn who_found_nobody_to_ask_is_charged_nothing() {
+    let stage = Stage::new();
+    let starting = tokio::spawn({
+        let chat = stage.chat.clone();
+        async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
+    });
+    stage.call().await.refuse(ProviderError::ContextLengthExceeded);
+    assert!(matches!(starting.await.unwrap(), Err(ChatError::Failed { .. })));
+    assert_eq!(ledger(&stage).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_was_stopped_while_it_waited_is_charged_nothing() {
+    let limits = Limits { background_at_work: 1, ..Limits::default() };
+    let stage = Stage::with_limits(limits);
+    let in_background =
+        |text| TurnRequest { background: true, ..says(Target::NewConversation, text) };
+    let _first = stage.chat.start_turn(&anna(), in_background("one")).await.unwrap();
+    let _answer = stage.call().await.accept();
+    let second = stage.chat.start_turn(&anna(), in_background("two")).await.unwrap();
+    let stopped = stage.chat.cancel_response(&anna(), second.response.id).await.unwrap();
+    assert_eq!(stopped.response.usage.unwrap().total_tokens(), 0);
+    assert_eq!(ledger(&stage).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_whose_process_died_while_it_waited_is_charged_nothing() {
+    let limits = Limits { background_at_work: 1, lease: Duration::ZERO, ..Limits::default() };
+    let stage = Stage::with_limits(limits);
+    let in_background =
+        |text| TurnRequest { background: true, ..says(Target::NewConversation, text) };
+    let _first = stage.chat.start_turn(&anna(), in_background("one")).await.unwrap();
+    let _answer = stage.call().await.accept();
+    let second = stage.chat.start_turn(&anna(), in_background("two")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let other = stage.elsewhere();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let stored = other.response(&anna(), second.response.id).await.unwrap();
+    assert_eq!(stored.response.status, Status::Incomplete(IncompleteReason::ServerRestart));
+    assert_eq!(stored.response.usage.unwrap().total_tokens(), 0);
+    let [row] = ledger(&stage).await.try_into().expect("one row, of the one that was at work");
+    assert_eq!((row.calls, row.estimated_calls), (1, 1));
+    assert!(row.tokens.input > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_was_taken_for_dead_is_charged_once_and_its_failed_calls_too() {
+    let stage = Stage::with_limits(Limits { lease: Duration::ZERO, ..Limits::default() });
+    let starting = tokio::spawn({
+        let chat = stage.chat.clone();
+        async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
+    });
+    let call = stage.call().await;
+    let trail = call.request.trail.clone();
+    trail.attempt(attempt("broken", AttemptOutcome::NotMade("open")));
+    trail.attempt(attempt("first", AttemptOutcome::Failed("rate_limited")));
+    trail.attempt(attempt("second", AttemptOutcome::Answers));
+    let answer = call.accept();
+    let turn = starting.await.unwrap().unwrap();
+    answer.text("Hello").await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let _other = stage.elsewhere();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // By now it has heard that it was taken for dead, and has charged what it knows.
+    drop(answer);
+    end(turn).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let rows = ledger(&stage).await;
+    let models: Vec<_> = rows.iter().map(|row| row.key.model.as_deref().unwrap()).collect();
+    assert_eq!(models, ["first", "played"]);
+    assert_eq!((rows[1].calls, rows[1].estimated_calls), (1, 1), "the answer is not paid twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_charge_waits_as_long_as_the_store_is_away() {
+    let stage = Stage::new();
+    for _ in 0..100 {
+        let away = loquat_store::StoreError::Unavailable("the database is moved".into());
+        stage.store.fail_next(StoreCall::Record, away);
+    }
+    let mut request = says(Target::Nothing, "hi");
+    request.store = false;
+    stage.complete(request, "Hello").await;
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    assert_eq!(ledger(&stage).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_a_moment_for_a_store_that_is_away_and_not_for_ever() {
+    let stage = Stage::new();
+    for _ in 0..100 {
+        let away = loquat_store::StoreError::Unavailable("the database is gone".into());
+        stage.store.fail_next(StoreCall::Record, away);
+    }
+    let mut request = says(Target::Nothing, "hi");
+    request.store = false;
+    stage.complete(request, "Hello").await;
+    let stopped_at = tokio::time::Instant::now();
+    stage.chat.drain(Duration::from_secs(1)).await;
+    assert!(stopped_at.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
 async fn a_plain_answer_keeps_no_route() {
     let stage = Stage::new();
     let ended = stage.complete(says(Target::NewConversation, "hi"), "Hello").await;
@@ -216,15 +317,50 @@ async fn a_refused_turn_is_a_row_that_costs_nothing() {
         async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
     });
     let call = stage.call().await;
-    call.request.trail.attempt(Attempt {
-        model: "played".to_owned(),
-        provider: "test".to_owned(),
-        upstream: "u".to_owned(),
-        outcome: AttemptOutcome::Failed("unavailable"),
-        used: None,
-    });
+    call.request.trail.attempt(attempt("played", AttemptOutcome::Failed("unavailable")));
     call.refuse(ProviderError::Unavailable(None));
-    assert!(matches!(starting.await.unwrap(), Err(ChatError::Failed(_))));
+    assert!(matches!(starting.await.unwrap(), Err(ChatError::Failed { .. })));
     let [row] = ledger(&stage).await.try_into().expect("one row");
     assert_eq!((row.calls, row.cost), (1, Micros(0)));
+}
+
+/// A request to put something long in few words, and a limit of tokens a day.
+async fn compacting(stage: &Stage, most: u64) -> CompactRequest {
+    let key = LimitKey { whom: Whom::Tenant, model: None, meter: Meter::TokensPerDay };
+    stage.chat.set_limit(&anna(), Limit { key, most: Some(most) }).await.unwrap();
+    let long = message(Role::User, &"word ".repeat(2_500));
+    CompactRequest {
+        model: None,
+        history: CompactHistory::Nothing,
+        input: vec![long.clone(), long],
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_put_in_few_words_beyond_a_limit() {
+    let stage = Stage::new();
+    let request = compacting(&stage, 3_000).await;
+    let refused = stage.chat.compact(&anna(), request).await;
+    assert!(matches!(refused, Err(ChatError::LimitReached { .. })), "{refused:?}");
+    assert_eq!(ledger(&stage).await, []);
+}
+
+#[tokio::test]
+async fn what_putting_something_in_few_words_has_used_is_taken_from_the_limit_once() {
+    let stage = Stage::new();
+    let request = compacting(&stage, 100_000).await;
+    let anna = anna();
+    let (compacted, ()) = tokio::join!(stage.chat.compact(&anna, request), async {
+        for _ in 0..2 {
+            let answer = stage.call().await.accept();
+            answer.text("They said many words.").await;
+            answer.say(ProviderEvent::Finished(FinishReason::Stop)).await;
+            answer.say(ProviderEvent::Usage(USED)).await;
+        }
+    });
+    assert_eq!(compacted.unwrap().usage.total_tokens(), 240);
+    let [row] = ledger_soon(&stage).await.try_into().expect("one row");
+    assert_eq!(row.calls, 2);
+    let [standing] = stage.chat.standings(&anna, None).await.unwrap().try_into().unwrap();
+    assert_eq!(standing.remaining, 100_000 - 240);
 }

@@ -13,7 +13,7 @@ async fn a_turn_is_followed_from_another_process() {
     let stage = Stage::new();
     let (turn, answer) = stage.turn(says(Target::NewConversation, "hi")).await;
     let followed =
-        stage.elsewhere().follow_response(&anna(), turn.response.id, None).await.unwrap();
+        stage.elsewhere().follow_response(&anna(), turn.response.id, None, None).await.unwrap();
     let speaking = async {
         for piece in ["One", ", two", ", three"] {
             answer.text(piece).await;

@@ -26,7 +26,7 @@ async fn a_second_reader_gets_all_events_from_the_first_on_while_the_turn_runs()
     answer.text("two ").await;
     next_text(&mut turn).await;
 
-    let second = stage.chat.follow_response(&anna(), id, None).await.unwrap();
+    let second = stage.chat.follow_response(&anna(), id, None, None).await.unwrap();
     assert_eq!(second.response, turn.response);
     answer.text("three.").await;
     answer.finish(FinishReason::Stop).await;
@@ -47,7 +47,7 @@ async fn a_turn_that_has_ended_is_told_with_the_same_events() {
         }
         answer.finish(finish).await;
         let first = read(turn).await;
-        let again = stage.chat.follow_response(&anna(), id, None).await.unwrap();
+        let again = stage.chat.follow_response(&anna(), id, None, None).await.unwrap();
         assert_eq!(read(again).await, first);
     }
 }
@@ -61,7 +61,7 @@ async fn a_failed_turn_is_told_with_its_failure() {
     answer.break_off(loquat_provider::ProviderError::IdleTimeout).await;
     let first = read(turn).await;
     assert!(first.iter().any(|event| matches!(event.kind, EventKind::Failed(_))));
-    let again = stage.chat.follow_response(&anna(), id, None).await.unwrap();
+    let again = stage.chat.follow_response(&anna(), id, None, None).await.unwrap();
     assert_eq!(read(again).await, first);
 }
 
@@ -72,7 +72,7 @@ async fn the_last_of_several_readers_cancels_the_turn_and_no_earlier_one() {
     let id = turn.response.id;
     answer.text("One").await;
     next_text(&mut turn).await;
-    let mut second = stage.chat.follow_response(&anna(), id, None).await.unwrap();
+    let mut second = stage.chat.follow_response(&anna(), id, None, None).await.unwrap();
     next_text(&mut second).await;
     drop(turn);
     answer.text(" two").await;
@@ -89,7 +89,7 @@ async fn a_reader_does_not_mind_that_the_store_is_away_for_a_while() {
         let away = StoreError::Unavailable("the database restarts".into());
         stage.store.fail_next(StoreCall::Events, away);
     }
-    let again = stage.chat.follow_response(&anna(), ended.response.id, None).await.unwrap();
+    let again = stage.chat.follow_response(&anna(), ended.response.id, None, None).await.unwrap();
     assert_eq!(end(again).await, ended);
 }
 
@@ -106,7 +106,7 @@ async fn when_its_events_are_forgotten_an_answer_is_told_in_whole_texts() {
     let ended = end(turn).await;
 
     // A number that it had had in the first telling means nothing in the second.
-    let again = stage.chat.follow_response(&anna(), id, Some(7)).await.unwrap();
+    let again = stage.chat.follow_response(&anna(), id, Some(7), None).await.unwrap();
     let events = read(again).await;
     let texts: Vec<&str> = events
         .iter()
@@ -124,10 +124,10 @@ async fn a_deleted_answer_has_no_more_events() {
     let stage = Stage::new();
     let ended = stage.complete(says(Target::NewConversation, "hi"), "hello").await;
     let id = ended.response.id;
-    let mut again = stage.chat.follow_response(&anna(), id, None).await.unwrap();
+    let mut again = stage.chat.follow_response(&anna(), id, None, None).await.unwrap();
     stage.chat.delete_response(&anna(), id).await.unwrap();
     assert!(rest(&mut again).await.is_empty());
-    let gone = stage.chat.follow_response(&anna(), id, None).await;
+    let gone = stage.chat.follow_response(&anna(), id, None, None).await;
     assert!(matches!(gone, Err(ChatError::NotFound(Missing::Response))), "{gone:?}");
 }
 
@@ -136,7 +136,7 @@ async fn a_stranger_follows_nothing() {
     let stage = Stage::new();
     let (turn, _answer) = stage.turn(says(Target::NewConversation, "hi")).await;
     for stranger in [scope("acme", "bert"), scope("other", "anna")] {
-        let followed = stage.chat.follow_response(&stranger, turn.response.id, None).await;
+        let followed = stage.chat.follow_response(&stranger, turn.response.id, None, None).await;
         assert!(matches!(followed, Err(ChatError::NotFound(Missing::Response))), "{followed:?}");
     }
 }
@@ -150,7 +150,7 @@ async fn a_turn_whose_process_dies_ends_for_whoever_follows_it_elsewhere() {
     answer.text("Hel").await;
     next_text(&mut turn).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let follower = stage.elsewhere().follow_response(&anna(), id, None).await.unwrap();
+    let follower = stage.elsewhere().follow_response(&anna(), id, None, None).await.unwrap();
     // From now on its process gives no sign of life: each one is lost on the way.
     for _ in 0..1_000 {
         let lost = StoreError::Unavailable("the network is cut".into());

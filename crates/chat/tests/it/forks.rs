@@ -99,7 +99,7 @@ async fn a_prompt_that_the_provider_found_too_long_is_shorter_the_next_time() {
         stage.chat.start_turn(&scope, in_little(Target::Conversation(id), "too long?")),
         async { stage.call().await.refuse(ProviderError::ContextLengthExceeded) },
     );
-    assert!(matches!(refused, Err(ChatError::Failed(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ChatError::Failed { .. })), "{refused:?}");
     let next = stage.complete(in_little(Target::Conversation(id), "and now?"), "yes").await;
     let stored = stage.chat.response(&scope, next.response.id).await.unwrap();
     let receipt: serde_json::Value = serde_json::from_str(stored.receipt.as_str()).unwrap();

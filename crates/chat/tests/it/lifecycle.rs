@@ -151,7 +151,7 @@ async fn a_refusal_before_the_answer_is_an_error_of_the_request_and_is_stored() 
         tokio::join!(stage.chat.start_turn(&scope, says(Target::Conversation(id), "two")), async {
             stage.call().await.refuse(ProviderError::RateLimited { retry_after: None });
         },);
-    let Err(ChatError::Failed(failure)) = refused else { panic!("it is refused") };
+    let Err(ChatError::Failed { failure, .. }) = refused else { panic!("it is refused") };
     assert_eq!(failure.code, FailureCode::RateLimitExceeded);
     let again = stage.complete(says(Target::Conversation(id), "three"), "3").await;
     assert_eq!(again.response.status, Status::Completed, "the conversation is free again");

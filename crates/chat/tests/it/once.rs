@@ -145,7 +145,7 @@ async fn a_turn_that_leaves_no_trace_is_told_again_and_cannot_be_named() {
     let chat = &stage.chat;
     let missing = |error| matches!(error, Some(ChatError::NotFound(Missing::Response)));
     assert!(missing(chat.response(&anna(), id).await.err()));
-    assert!(missing(chat.follow_response(&anna(), id, None).await.err()));
+    assert!(missing(chat.follow_response(&anna(), id, None, None).await.err()));
     assert!(missing(chat.cancel_response(&anna(), id).await.err()));
     assert!(missing(chat.delete_response(&anna(), id).await.err()));
     let continued = chat.start_turn(&anna(), says(Target::Response(id), "and?")).await;

@@ -1,6 +1,7 @@
 //! `/v1/responses`: the turn.
 
 use actix_web::{HttpRequest, HttpResponse, http::header::HeaderMap, web::Data};
+use loquat_auth::Principal;
 use loquat_chat::{Turn, TurnRequest};
 use loquat_domain::{ResponseId, Status};
 
@@ -106,7 +107,7 @@ fn reasoning_events(headers: &HeaderMap) -> ReasoningEvents {
 )]
 pub(crate) async fn retrieve(
     state: Data<HttpState>,
-    Caller(scope): Caller,
+    Authenticated(Principal { scope, token_id, .. }): Authenticated,
     request: HttpRequest,
     InPath(id): InPath<ResponseId>,
     parameters: Parameters,
@@ -117,7 +118,7 @@ pub(crate) async fn retrieve(
             Ok(HttpResponse::Ok().json(ResponseBody::from(&stored)))
         }
         Telling::Events { after } => {
-            let turn = state.chat.follow_response(&scope, id, after).await?;
+            let turn = state.chat.follow_response(&scope, id, after, token_id.as_ref()).await?;
             Ok(stream::responses(turn, reasoning_events(request.headers()), after))
         }
     }

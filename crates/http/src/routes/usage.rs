@@ -24,7 +24,8 @@ use crate::{
 /// What was used, put together by day unless asked otherwise.
 ///
 /// Callers see their own use; with the scope `usage:read` that of the whole tenant. The rows of all
-/// pages add up to what was used in that time, to the token and to the millionth.
+/// pages add up to what was used in that time, to the token and to the millionth, once the calls of
+/// that time have come to their end.
 #[utoipa::path(
     get, path = "/v1/usage", tag = "usage",
     operation_id = "listUsage",

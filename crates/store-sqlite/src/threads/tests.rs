@@ -148,11 +148,32 @@ fn a_writer_that_cannot_begin_tells_everybody_and_goes_on() {
 #[tokio::test]
 async fn a_thread_outlives_a_job_that_panics() {
     let options = SqliteOptions::new("unused");
-    let threads = Threads::start(&options, table(), vec![table()]).unwrap();
+    let threads = Threads::start(&options, table(), vec![table()], table()).unwrap();
     let read: Result<(), _> = threads.read(|_| panic!("a fault of our own")).await;
     assert!(matches!(read, Err(StoreError::Internal(_))), "{read:?}");
     let written: Result<(), _> = threads.write(|_| panic!("a fault of our own")).await;
     assert!(matches!(written, Err(StoreError::Internal(_))), "{written:?}");
     threads.read(|conn| Ok(notes(conn))).await.unwrap();
     threads.write(|conn| note(conn, 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_report_that_takes_long_holds_up_nobody_but_other_reports() {
+    let options = SqliteOptions::new("unused");
+    let threads = Threads::start(&options, table(), vec![table()], table()).unwrap();
+    let (begun, is_begun) = oneshot::channel();
+    let (go_on, goes_on) = oneshot::channel::<()>();
+    let report = threads.report(move |_| {
+        begun.send(()).unwrap();
+        goes_on.blocking_recv().unwrap();
+        Ok(())
+    });
+    let others = async {
+        is_begun.await.unwrap();
+        threads.read(|conn| Ok(notes(conn))).await.unwrap();
+        threads.write(|conn| note(conn, 1)).await.unwrap();
+        go_on.send(()).unwrap();
+    };
+    let (report, ()) = tokio::join!(report, others);
+    report.unwrap();
 }
