@@ -111,7 +111,7 @@ pub(crate) struct Sent {
     period: Option<Timestamp>,
     /// Everything that the store may have had of ours was given back, to be taken anew.
     anew: bool,
-    /// Nothing was given back, whatever there was: it was not known whether the store is there.
+    /// Nothing was given back or paid, whatever there was: it was not known whether the store is there.
     is_probe: bool,
 }
 
@@ -171,7 +171,7 @@ enum Contact {
     Good,
     /// An exchange is on its way.
     UnderWay,
-    /// Nobody knows whether the last exchange has taken place.
+    /// Nobody knows whether an exchange has taken place, and none has succeeded since.
     Lost,
 }
 
@@ -252,9 +252,15 @@ impl Account {
         Level { most: self.most, remaining: self.within_reach(), resets_in }
     }
 
+    /// How much of what is out may come back. A request is used by being let in, though that is said a
+    /// moment later.
+    fn may_come_back(&self) -> u64 {
+        if self.key.meter == Meter::RequestsPerMinute { 0 } else { self.amount_out }
+    }
+
     fn refusal(&mut self, now: Instant, amount: u64) -> Refusal {
         let level = self.level(now);
-        let with_what_is_out = level.remaining.saturating_add(self.amount_out);
+        let with_what_is_out = level.remaining.saturating_add(self.may_come_back());
         let retry_after = if amount > self.most {
             None
         } else if amount <= with_what_is_out {
@@ -400,28 +406,20 @@ impl Account {
         }
         self.turn(now);
         let anew = self.counts_streams() && self.seen.is_none();
+        let is_probe = self.contact == Contact::Lost;
         let surplus = self.surplus(now, everything);
-        let sent = Sent {
-            most: self.most,
-            surplus,
-            debt: self.debt,
-            period: self.period(),
-            anew,
-            is_probe: self.contact == Contact::Lost,
-        };
+        // What was owed in the call of which nobody knows may be counted; not again by each that fails.
+        let debt = if is_probe { 0 } else { self.debt };
+        let sent = Sent { most: self.most, surplus, debt, period: self.period(), anew, is_probe };
         self.contact = Contact::UnderWay;
         self.balance -= surplus;
         self.away = surplus;
-        self.debt = 0;
+        self.debt -= debt;
         let (need, want) = self.wanted(now, if anew { self.out } else { 0 });
         let exchange = Exchange {
             key: AllowanceKey::clone(&self.key),
             most: self.most,
-            returned: if anew {
-                i64::MAX
-            } else {
-                signed(surplus).saturating_sub(signed(sent.debt))
-            },
+            returned: if anew { i64::MAX } else { signed(surplus).saturating_sub(signed(debt)) },
             returned_to: sent.period,
             need,
             want,
@@ -490,11 +488,14 @@ impl Account {
         (now < ends).then_some(Seen { ends: Some(ends), ..seen })
     }
 
-    /// First come, first served, as far as it fits; whoever cannot get it is told so.
+    /// First come, first served, as far as it fits; whoever cannot get it is told so. All go on waiting
+    /// while the store has said nothing of the present.
     fn serve(&mut self, now: Instant) -> Vec<Served> {
         self.forget_who_left();
         let mut served = Vec::new();
-        while let Some(amount) = self.waiting.front().map(|waiting| waiting.amount) {
+        while self.seen.is_some()
+            && let Some(amount) = self.waiting.front().map(|waiting| waiting.amount)
+        {
             let outcome = if amount == 0 {
                 Outcome::Told
             } else if self.recalled {
@@ -514,7 +515,8 @@ impl Account {
 
     /// The store has failed, and so has everybody who waited for it.
     pub(crate) fn failed(&mut self, sent: Sent, failed: &Failed) -> Vec<Served> {
-        self.contact = if failed.is_ambiguous() { Contact::Lost } else { Contact::Good };
+        let is_lost = failed.is_ambiguous() || sent.is_probe;
+        self.contact = if is_lost { Contact::Lost } else { Contact::Good };
         self.away = 0;
         if failed.is_ambiguous() && self.counts_streams() {
             self.lose();

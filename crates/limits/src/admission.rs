@@ -55,7 +55,8 @@ impl Admission {
         self.reserved.spend(&self.counts, tokens, cost);
     }
 
-    /// The same for the last time: gives back what is left of what was set aside.
+    /// The same, and gives back what is left of what was set aside. What is said after that is counted
+    /// too, as used without anything having been set aside.
     pub fn settle(&mut self, tokens: u64, cost: Micros) {
         self.spend(tokens, cost);
         self.reserved.give_back();

@@ -5,8 +5,8 @@
 //! out from memory, so that far from a limit hardly any request meets the store, and so that one that
 //! is refused again and again does not meet it either. Near a limit portions shrink to what is asked
 //! for, so that limits are exact. A request is let in by [`Limiter::admit`], which counts it and its
-//! stream; what it may use at the most is set aside by [`Admission::reserve`] before it is used, and
-//! [`Admission::settle`] says what it was in the end:
+//! stream; what it may use at the most is set aside by [`Admission::reserve`] before it is used,
+//! [`Admission::spend`] says what it was so far, and [`Admission::settle`] what it was in the end:
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -37,7 +37,8 @@
 //! **What can go over.** What is used beyond what was set aside is counted all the same, so that a
 //! limit is exceeded by no more than that. Minutes, days and months are the store's, told apart here to
 //! within the time that a call of the store takes. Where it is not known whether a call of the store
-//! has taken place, the count may be too high until its period ends, by what one call gave back.
+//! has taken place, the count may be too high until its period ends: by what the first such call gave
+//! back or paid, and by what each of them asked for.
 //!
 //! **Invariant**: knows no HTTP, no SQL, no model and no price. No lock is held while something is
 //! awaited, and at most one exchange is on its way to the store.

@@ -1,6 +1,9 @@
 use std::hash::RandomState;
 
 use loquat_domain::{LimitKey, TenantId, Whom};
+use loquat_store::StoreError;
+
+use crate::error::Unavailable;
 
 use super::*;
 
@@ -133,4 +136,105 @@ fn streams_are_counted_anew_when_their_lease_may_have_been_over_as_the_store_was
     let (exchange, _) = account.exchange(late, false).unwrap();
     assert_eq!(exchange.returned, i64::MAX, "whatever the store has of ours");
     assert_eq!((exchange.need, exchange.want), (1, 2), "the one that runs, and the one that waits");
+}
+
+#[test]
+fn whoever_only_looks_is_told_nothing_of_a_period_that_is_over() {
+    let start = Instant::now();
+    let mut account = account(start, 10);
+    let _looking = waits(&mut account, start, 0);
+    let (_, sent) = account.exchange(start, false).unwrap();
+    let next = start + Duration::from_secs(31);
+    assert!(account.exchanged(next, start, sent, said(0, 0, 4)).is_empty());
+    let (_, sent) = account.exchange(next, false).unwrap();
+    assert_eq!(account.exchanged(next, next, sent, said(MINUTE, 0, 1)).len(), 1);
+    assert_eq!(account.level(next).remaining, 9);
+}
+
+#[test]
+fn a_store_that_is_not_there_is_given_nothing_back_though_it_says_now_and_then_that_it_failed() {
+    let now = Instant::now();
+    let mut account = account(now, 10);
+    let answered = waits(&mut account, now, 10);
+    let (_, sent) = account.exchange(now, false).unwrap();
+    let served = account.exchanged(now, now, sent, said(0, 10, 10));
+    assert_eq!(served.len(), 1);
+    drop(answered);
+
+    account.balance = 6;
+    let (_, sent) = account.exchange(now, true).unwrap();
+    account.failed(sent, &Failed::new(Unavailable::Silent.into()));
+    account.balance = 4;
+    let (exchange, sent) = account.exchange(now, true).unwrap();
+    assert_eq!(exchange.returned, 0);
+    account.failed(sent, &Failed::new(StoreError::Internal("refused".into())));
+    let (exchange, sent) = account.exchange(now, true).unwrap();
+    assert_eq!(exchange.returned, 0, "it is still not known whether it is there");
+    account.exchanged(now, now, sent, said(0, 0, 10));
+    let (exchange, _) = account.exchange(now, true).unwrap();
+    assert_eq!(exchange.returned, 4);
+}
+
+/// Takes 4 of 10 that nobody else uses.
+fn takes_four(account: &mut Account, now: Instant) -> Taken {
+    let _answered = waits(account, now, 4);
+    let (_, sent) = account.exchange(now, false).unwrap();
+    let served = account.exchanged(now, now, sent, said(0, 4, 4));
+    match served.into_iter().next() {
+        Some(Served { outcome: Outcome::Taken(taken), .. }) => taken,
+        _ => panic!("refused"),
+    }
+}
+
+/// When to come again for an amount.
+fn retry_after(account: &mut Account, now: Instant, amount: u64) -> Option<Duration> {
+    match account.verdict(now, amount) {
+        Verdict::Reached(refusal) => refusal.retry_after,
+        verdict => panic!("{verdict:?}"),
+    }
+}
+
+#[test]
+fn what_has_come_back_does_not_come_back_again() {
+    let now = Instant::now();
+    let mut account = account_of(Meter::TokensPerDay, now, 10);
+    let taken = takes_four(&mut account, now);
+    assert_eq!(retry_after(&mut account, now, 8), Some(RETRY_SOON));
+    account.give_back(now, taken);
+    let (_, sent) = account.exchange(now, true).unwrap();
+    account.exchanged(now, now, sent, said(0, 0, 9));
+    assert_eq!(retry_after(&mut account, now, 2), Some(Duration::from_secs(30)));
+}
+
+#[test]
+fn what_is_out_of_a_period_that_is_over_does_not_come_back() {
+    let start = Instant::now();
+    let mut account = account_of(Meter::TokensPerDay, start, 10);
+    let _taken = takes_four(&mut account, start);
+    let next = start + Duration::from_secs(31);
+    let _looking = waits(&mut account, next, 0);
+    let (_, sent) = account.exchange(next, false).unwrap();
+    account.exchanged(next, next, sent, said(MINUTE, 0, 9));
+    assert_eq!(retry_after(&mut account, next, 2), Some(Duration::from_secs(30)));
+}
+
+#[test]
+fn what_a_limit_that_became_less_recalls_is_given_back_once_the_store_is_there() {
+    let now = Instant::now();
+    let mut account = account_of(Meter::TokensPerDay, now, 10);
+    let taken = takes_four(&mut account, now);
+    let _looking = waits(&mut account, now, 0);
+    let (_, sent) = account.exchange(now, false).unwrap();
+    account.failed(sent, &Failed::new(Unavailable::Silent.into()));
+    account.give_back(now, taken);
+    let key = Arc::clone(&account.key);
+    let limit = LimitKey { whom: Whom::Tenant, model: None, meter: Meter::TokensPerDay };
+    account.go_by(&Count { key, limit, most: 5, as_of: now + BELIEVED });
+
+    let _waiting = waits(&mut account, now, 2);
+    let (exchange, sent) = account.exchange(now, false).unwrap();
+    assert_eq!(exchange.returned, 0);
+    assert!(account.exchanged(now, now, sent, said(0, 0, 4)).is_empty());
+    let (exchange, _) = account.exchange(now, false).unwrap();
+    assert_eq!((exchange.returned, exchange.need), (4, 2));
 }

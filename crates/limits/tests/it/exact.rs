@@ -110,6 +110,17 @@ async fn who_is_refused_for_what_others_have_set_aside_may_come_again_soon() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_refused_for_requests_that_come_at_once_comes_again_in_the_next_minute() {
+    let store = TestStore::new();
+    let limiter = store.limiter(1, of_tenant(Meter::RequestsPerMinute, 10));
+    let admissions = reserved(&limiter, 11).await;
+    let Some(Err(LimitError::Reached { retry_after, standing })) = admissions.last() else {
+        panic!("admitted");
+    };
+    assert_eq!(*retry_after, Some(standing.resets_in), "a request is not given back");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_used_beyond_a_reservation_is_counted_all_the_same() {
     let store = TestStore::new();
     let limiter = store.limiter(1, of_tenant(Meter::TokensPerDay, 10 * TOKENS));

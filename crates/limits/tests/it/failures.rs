@@ -79,6 +79,20 @@ async fn an_outage_loses_no_more_than_what_was_on_its_way_when_it_began() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_used_is_counted_twice_at_the_most_when_answers_do_not_arrive() {
+    let store = TestStore::new();
+    let limiter = store.limiter(1, of_tenant(Meter::TokensPerDay, 1_000));
+    let admission = limiter.admit(&scope("ada"), MODEL).await.unwrap();
+    store.fail(Some(Fault::Unheard));
+    limiter.debit(&scope("ada"), MODEL, 7, Micros(0));
+    pass_secs(10).await;
+    store.fail(None);
+    pass_secs(2).await;
+    drop(admission);
+    assert_eq!(store.taken(Meter::TokensPerDay).await, 14);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_used_before_the_limits_are_known_is_counted() {
     let store = TestStore::new();
     let limiter = store.limiter(1, of_tenant(Meter::TokensPerDay, 1_000));

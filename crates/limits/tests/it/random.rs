@@ -25,7 +25,12 @@ enum Op {
         micros: u64,
         patience: u64,
     },
-    /// Of what was set aside, this percentage was used.
+    /// Of what is set aside, this percentage was used; the rest stays set aside.
+    Spend {
+        turn: usize,
+        percent: u64,
+    },
+    /// Of what is set aside, this percentage was used.
     Settle {
         turn: usize,
         percent: u64,
@@ -46,6 +51,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (turn.clone(), 0..400_u64, 0..900_u64, 0..20_u64).prop_map(
             |(turn, tokens, micros, patience)| Op::Reserve { turn, tokens, micros, patience }
         ),
+        2 => (turn.clone(), 0..=100_u64).prop_map(|(turn, percent)| Op::Spend { turn, percent }),
         3 => (turn.clone(), 0..=100_u64).prop_map(|(turn, percent)| Op::Settle { turn, percent }),
         2 => turn.prop_map(|turn| Op::Drop { turn }),
         2 => (0..700_u64).prop_map(|millis| Op::Pass { millis }),
@@ -125,6 +131,15 @@ async fn run(ops: Vec<(Weather, Op)>) {
                     turn.tokens += tokens;
                     turn.micros += micros;
                 }
+            }
+            Op::Spend { turn, percent } => {
+                let Some(turn) = model.turns.get_mut(turn) else { continue };
+                let (tokens, micros) = (turn.tokens * percent / 100, turn.micros * percent / 100);
+                turn.admission.spend(tokens, Micros(micros));
+                turn.tokens -= tokens;
+                turn.micros -= micros;
+                model.tokens += tokens;
+                model.micros += micros;
             }
             Op::Settle { turn, percent } => {
                 let Some(turn) = model.turns.get_mut(turn) else { continue };
