@@ -6,11 +6,17 @@ use loquat_provider::ProviderError;
 /// A provider's error as a caller of ours may know it.
 pub(crate) fn failure(error: &ProviderError) -> Failure {
     let (code, message) = match error {
+        ProviderError::Busy => (
+            FailureCode::RateLimitExceeded,
+            "too many requests wait for the model's provider; try again in a moment",
+        ),
         ProviderError::RateLimited { .. } => (
             FailureCode::RateLimitExceeded,
             "the model's provider asks to slow down; try again a little later",
         ),
-        ProviderError::Unavailable(_) | ProviderError::Disconnected(_) => (
+        ProviderError::Unavailable(_)
+        | ProviderError::Disconnected(_)
+        | ProviderError::Resting { .. } => (
             FailureCode::ProviderUnavailable,
             "the model's provider cannot be reached; try again a little later",
         ),
@@ -29,6 +35,14 @@ pub(crate) fn failure(error: &ProviderError) -> Failure {
         ProviderError::Authentication => (
             FailureCode::ProviderAuthentication,
             "the model's provider refused this server's credentials; tell its operator",
+        ),
+        ProviderError::AccountEmpty => (
+            FailureCode::ProviderAuthentication,
+            "the model's provider does not serve this server's account; tell its operator",
+        ),
+        ProviderError::Inexpressible => (
+            FailureCode::ProviderRejected,
+            "the model cannot do what the request asks for; change it, or ask another model",
         ),
         ProviderError::Rejected { .. } => (
             FailureCode::ProviderRejected,

@@ -24,7 +24,7 @@ const DEFAULT_MAX_TOKENS: u32 = 4096;
 const MOST_CACHE_ENDS: usize = 4;
 
 /// The wire has no words for what is asked.
-pub(super) const INEXPRESSIBLE: ProviderError = ProviderError::Rejected { status: 0 };
+pub(super) const INEXPRESSIBLE: ProviderError = ProviderError::Inexpressible;
 
 /// The body of the call, as JSON.
 ///

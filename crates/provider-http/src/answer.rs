@@ -213,6 +213,9 @@ impl<W: Wire> Answer<W> {
     }
 
     fn push(&mut self, chunk: Bytes) {
+        if self.phase == Phase::Waiting {
+            self.trail.hear();
+        }
         if let Some(source) = &mut self.source {
             source.frames.push(chunk);
         }

@@ -45,10 +45,7 @@ impl ErrorReport {
     pub fn refusal(&self, status: StatusCode, wait: Option<Duration>) -> Refusal {
         let (status, pause) = (status.as_u16(), wait.map_or(Pause::Backoff, Pause::After));
         match status {
-            400..=499 if self.says_quota() => Refusal {
-                error: ProviderError::RateLimited { retry_after: wait },
-                pause: Pause::Never,
-            },
+            400..=499 if self.says_empty() => ProviderError::AccountEmpty.into(),
             403 if self.says_forbidden() => ProviderError::Rejected { status }.into(),
             401 | 403 => ProviderError::Authentication.into(),
             429 => Refusal { error: ProviderError::RateLimited { retry_after: wait }, pause },
@@ -63,6 +60,8 @@ impl ErrorReport {
     pub fn into_error(self) -> ProviderError {
         if self.says_too_long() {
             ProviderError::ContextLengthExceeded
+        } else if self.says_empty() {
+            ProviderError::AccountEmpty
         } else if self.says_rate_limit() {
             ProviderError::RateLimited { retry_after: None }
         } else if self.says_overload() {
@@ -113,7 +112,7 @@ impl ErrorReport {
 
     /// The account is empty: no waiting helps. OpenAI has a name for it and Anthropic a type and,
     /// in a refusal of the general kind, words.
-    fn says_quota(&self) -> bool {
+    fn says_empty(&self) -> bool {
         const NAMES: [&str; 2] = ["insufficient_quota", "billing_error"];
         [&self.code, &self.kind].iter().any(|text| NAMES.contains(&text.as_str()))
             || self.message.contains("credit balance is too low")
@@ -192,9 +191,16 @@ mod tests {
 
     #[test]
     fn an_empty_account_is_not_worth_another_try() {
-        let report = ErrorReport::read(br#"{"error":{"code":"insufficient_quota"}}"#);
-        let refusal = report.refusal(StatusCode::TOO_MANY_REQUESTS, None);
-        assert!(matches!(refusal.pause, Pause::Never));
+        for body in [
+            r#"{"error":{"code":"insufficient_quota"}}"#,
+            r#"{"error":{"type":"billing_error"}}"#,
+            r#"{"error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}"#,
+        ] {
+            assert!(matches!(of(429, body), ProviderError::AccountEmpty), "{body}");
+            let in_the_middle = ErrorReport::read(body.as_bytes()).into_error();
+            assert!(matches!(in_the_middle, ProviderError::AccountEmpty), "{body}");
+        }
+        assert!(!ProviderError::AccountEmpty.may_be_retried());
     }
 
     #[test]

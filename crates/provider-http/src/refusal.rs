@@ -34,7 +34,7 @@ impl From<ProviderError> for Refusal {
 impl From<SendError> for Refusal {
     fn from(error: SendError) -> Self {
         match error {
-            SendError::Elsewhere => ProviderError::Rejected { status: 0 }.into(),
+            SendError::Elsewhere => ProviderError::Inexpressible.into(),
             SendError::ConnectTimeout => ProviderError::ConnectTimeout.into(),
             SendError::Unreachable(source) => ProviderError::Unavailable(Some(source)).into(),
             // The usual reason is that the connection was kept from the last answer and has been

@@ -20,8 +20,6 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// What should lie between a failed attempt and the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
-    /// The next attempt would fail as well.
-    Never,
     /// Nothing, but the request must be written otherwise: see
     /// [`Wire::rewrite`](crate::Wire::rewrite). It is no further try of the same request, and made
     /// whatever the error is.
@@ -40,7 +38,7 @@ impl Pause {
     /// come back together.
     pub(crate) fn delay(self, longest: Duration, tries: u32) -> Option<Duration> {
         match self {
-            Self::Never | Self::Rewritten => None,
+            Self::Rewritten => None,
             Self::Short if tries == 0 => Some(Duration::ZERO),
             Self::Short | Self::Backoff => Some(jitter(longest.saturating_mul(1 << tries.min(6)))),
             Self::After(wish) if wish > LONGEST_GRANTED => None,
@@ -121,7 +119,6 @@ mod tests {
             }
         }
         assert_eq!(Pause::Short.delay(longest, 0), Some(Duration::ZERO));
-        assert_eq!(Pause::Never.delay(longest, 0), None);
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Wire for ChatCompletions {
     fn write(&self, request: &ChatRequest) -> Result<Outgoing, ProviderError> {
         let body = request::body(request, self.dialect)?;
         let uri = self.endpoint.chat_uri(&request.model);
-        let uri = uri.ok_or(ProviderError::Rejected { status: 0 })?;
+        let uri = uri.ok_or(ProviderError::Inexpressible)?;
         Ok(Outgoing { uri, body })
     }
 

@@ -24,7 +24,7 @@ pub(crate) fn body(request: &ChatRequest, dialect: Dialect) -> Result<Vec<u8>, P
 }
 
 pub(crate) fn unwritable(_: serde_json::Error) -> ProviderError {
-    ProviderError::Rejected { status: 0 }
+    ProviderError::Inexpressible
 }
 
 /// Fields that nobody set are left out, so that the provider's own default holds and a server that

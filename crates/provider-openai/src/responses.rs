@@ -41,7 +41,7 @@ impl Wire for Responses {
 
     fn write(&self, request: &ChatRequest) -> Result<Outgoing, ProviderError> {
         let body = request::body(request, self.models.thoughts(&request.model), &self.seal)?;
-        let uri = self.endpoint.responses_uri().ok_or(ProviderError::Rejected { status: 0 })?;
+        let uri = self.endpoint.responses_uri().ok_or(ProviderError::Inexpressible)?;
         Ok(Outgoing { uri, body })
     }
 

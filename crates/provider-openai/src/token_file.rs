@@ -28,8 +28,9 @@ const MAX_TOKEN_BYTES: u64 = 16 * 1024;
 /// The file with the token, which a sidecar, an agent or a job renews. White space around the token
 /// does not count.
 ///
-/// It is read when a request is made, and used for 5 s before it is read again. A file that cannot be
-/// read, or holds no token, is [`ProviderError::Authentication`].
+/// It is read when a request is made, and used for 5 s before it is read again. While it cannot be read,
+/// or holds no token, because somebody is writing it anew, the last token is used; if there has been none,
+/// that is [`ProviderError::Authentication`].
 #[derive(Clone)]
 pub struct TokenFile {
     path: Arc<Path>,
@@ -81,9 +82,11 @@ impl Credentials for TokenHeader {
         let path = Arc::clone(&self.file.path);
         let read = tokio::task::spawn_blocking(move || read(&path));
         // A task that panicked has read nothing.
-        let header = read.await.ok().flatten().ok_or(ProviderError::Authentication)?;
-        *last = Some((header.clone(), Instant::now()));
-        Ok((AUTHORIZATION, header))
+        if let Some(header) = read.await.ok().flatten() {
+            *last = Some((header, Instant::now()));
+        }
+        let (header, _) = last.as_ref().ok_or(ProviderError::Authentication)?;
+        Ok((AUTHORIZATION, header.clone()))
     }
 }
 
@@ -140,6 +143,22 @@ mod tests {
         }
         fs::write(&path, "good").unwrap();
         assert_eq!(header(&file).await.as_deref(), Some("Bearer good"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_token_does_while_the_file_is_written_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        fs::write(&path, "one").unwrap();
+        let file = TokenHeader::new(TokenFile::new(&path));
+        assert_eq!(header(&file).await.as_deref(), Some("Bearer one"));
+        tokio::time::advance(MAX_AGE).await;
+        fs::write(&path, "").unwrap();
+        assert_eq!(header(&file).await.as_deref(), Some("Bearer one"));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(header(&file).await.as_deref(), Some("Bearer one"));
+        fs::write(&path, "two").unwrap();
+        assert_eq!(header(&file).await.as_deref(), Some("Bearer two"), "looked at each time");
     }
 
     #[test]

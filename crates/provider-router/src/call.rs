@@ -3,19 +3,24 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _, stream};
 use loquat_domain::ConversationId;
 use loquat_provider::{AnswerStream, AttemptOutcome, ProviderError, ProviderEvent, Trail};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
     Target,
     guard::Admission,
     memory::{Last, Memory},
 };
+
+/// A provider that has said nothing for so long is not there. Those that give signs of life while a
+/// model thinks give one each 15 s at the least.
+const LIFELESS: Duration = Duration::from_secs(30);
 
 /// What a call leaves behind: a line in the trail, a lesson for the guard, and where the
 /// conversation was. It has its place at the provider as long as it lives.
@@ -53,18 +58,36 @@ impl Call {
 
     /// It failed before its answer began.
     pub(crate) fn failed(&mut self, error: &ProviderError) {
-        self.admission.failed(error);
+        if !matches!(error, ProviderError::FirstTokenTimeout) || !self.says_that_it_is_there() {
+            self.admission.failed(error);
+        }
         self.trail.end(self.attempt, AttemptOutcome::Failed(error.code()));
     }
 
-    /// There is no more time for it. Whether it is the provider that was slow is the caller's to
-    /// know.
-    pub(crate) fn ran_out_of_time(&mut self, code: &'static str, is_providers_fault: bool) {
-        if is_providers_fault {
+    fn says_that_it_is_there(&self) -> bool {
+        self.trail.silent_for().is_some_and(|silence| silence < LIFELESS)
+    }
+
+    /// Its time was over before its answer began.
+    pub(crate) fn ran_out_of_time(&mut self, limit: Option<TimeLimit>) {
+        if limit.is_some_and(|limit| limit.is_enough) && !self.says_that_it_is_there() {
             self.admission.failed(&ProviderError::FirstTokenTimeout);
         }
-        self.trail.end(self.attempt, AttemptOutcome::Failed(code));
+        self.trail.end(self.attempt, AttemptOutcome::Failed(TimeLimit::CODE));
     }
+}
+
+/// When an answer must have begun.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimeLimit {
+    pub(crate) until: Instant,
+    /// Whoever has not begun by then is to blame for it.
+    pub(crate) is_enough: bool,
+}
+
+impl TimeLimit {
+    /// What is told of an attempt for which there was no time, or not enough.
+    pub(crate) const CODE: &str = "time_budget";
 }
 
 /// An answer, whose call ends with it.
@@ -72,20 +95,30 @@ pub(crate) struct Answer {
     stream: AnswerStream,
     /// `None` once there is nothing more to come.
     call: Option<Call>,
+    /// `None` once it has begun.
+    limit: Option<(TimeLimit, Pin<Box<Sleep>>)>,
     has_begun: bool,
     is_finished: bool,
 }
 
 impl Answer {
-    pub(crate) const fn new(stream: AnswerStream, call: Call) -> Self {
-        Self { stream, call: Some(call), has_begun: false, is_finished: false }
+    pub(crate) fn new(stream: AnswerStream, call: Call, limit: Option<TimeLimit>) -> Self {
+        let timed = |limit: TimeLimit| (limit, Box::pin(sleep_until(limit.until)));
+        let limit = limit.map(timed);
+        Self { stream, call: Some(call), limit, has_begun: false, is_finished: false }
     }
 
-    /// Gives up an answer that has not begun.
-    pub(crate) fn ran_out_of_time(mut self, code: &'static str, is_providers_fault: bool) {
-        if let Some(call) = &mut self.call {
-            call.ran_out_of_time(code, is_providers_fault);
+    /// Gives it up when it has not begun in time.
+    fn poll_limit(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some((limit, sleep)) = &mut self.limit else { return Poll::Pending };
+        ready!(sleep.as_mut().poll(context));
+        let limit = *limit;
+        if let Some(mut call) = self.call.take() {
+            call.ran_out_of_time(Some(limit));
         }
+        self.limit = None;
+        self.stream = stream::empty().boxed();
+        Poll::Ready(())
     }
 
     fn observe(&mut self, outcome: Option<&Result<ProviderEvent, ProviderError>>) {
@@ -94,6 +127,7 @@ impl Answer {
             Some(Ok(event)) => {
                 if !self.has_begun {
                     self.has_begun = true;
+                    self.limit = None;
                     call.begins();
                 }
                 if matches!(event, ProviderEvent::Finished(_)) {
@@ -116,8 +150,11 @@ impl Stream for Answer {
     type Item = Result<ProviderEvent, ProviderError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let outcome = std::task::ready!(self.stream.poll_next_unpin(context));
-        self.observe(outcome.as_ref());
-        Poll::Ready(outcome)
+        if let Poll::Ready(outcome) = self.stream.poll_next_unpin(context) {
+            self.observe(outcome.as_ref());
+            return Poll::Ready(outcome);
+        }
+        ready!(self.poll_limit(context));
+        Poll::Ready(Some(Err(ProviderError::FirstTokenTimeout)))
     }
 }

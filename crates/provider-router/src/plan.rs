@@ -93,11 +93,7 @@ fn able(
     if !able.is_empty() {
         return Ok(able);
     }
-    Err(if too_long {
-        ProviderError::ContextLengthExceeded
-    } else {
-        ProviderError::Rejected { status: 0 }
-    })
+    Err(if too_long { ProviderError::ContextLengthExceeded } else { ProviderError::Inexpressible })
 }
 
 fn in_order(replicas: &Replicas, spread: u128) -> Vec<&Arc<Target>> {

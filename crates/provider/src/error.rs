@@ -32,10 +32,26 @@ pub enum ProviderError {
     /// Our credentials were refused: for the operator to mend.
     #[error("the provider refused the configured credentials")]
     Authentication,
+    /// Our account at the provider has no money left: for the operator to mend.
+    #[error("the account at the provider is empty")]
+    AccountEmpty,
+    /// More calls wait for the provider than may, or have waited too long. Nobody was called.
+    #[error("too many calls wait for the provider")]
+    Busy,
+    /// The provider's last calls failed, and it is left alone for so long. Nobody was called.
+    #[error("the provider is left alone after failures")]
+    Resting {
+        /// Until it is tried again.
+        retry_after: Duration,
+    },
+    /// The endpoint's wire, or no model that may be asked, has words for the request. Nobody was
+    /// called.
+    #[error("the request cannot be put in the provider's words")]
+    Inexpressible,
     /// The request was refused as it stands; trying again changes nothing.
     #[error("the provider refused the request (status {status})")]
     Rejected {
-        /// The HTTP status with which it was refused; 0 where there was none.
+        /// The HTTP status with which it was refused.
         status: u16,
     },
     /// By the provider's own count the prompt is too long: shorten it.
@@ -62,6 +78,10 @@ impl ProviderError {
             Self::FirstTokenTimeout => "first_token_timeout",
             Self::IdleTimeout => "idle_timeout",
             Self::Authentication => "authentication",
+            Self::AccountEmpty => "account_empty",
+            Self::Busy => "busy",
+            Self::Resting { .. } => "resting",
+            Self::Inexpressible => "inexpressible",
             Self::Rejected { .. } => "rejected",
             Self::ContextLengthExceeded => "context_length_exceeded",
             Self::Protocol(_) => "protocol",
@@ -74,6 +94,7 @@ impl ProviderError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } => *retry_after,
+            Self::Resting { retry_after } => Some(*retry_after),
             _ => None,
         }
     }

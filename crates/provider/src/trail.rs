@@ -3,9 +3,11 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use loquat_domain::Usage;
+use tokio::time::Instant;
 
 /// Whom a provider that asks others would ask, and why: for receipts and dry runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +73,7 @@ struct Written {
     input_tokens: u32,
     attempts: Vec<Attempt>,
     usage: Option<Usage>,
+    heard_at: Option<Instant>,
 }
 
 impl Trail {
@@ -102,8 +105,8 @@ impl Trail {
     /// [`end`](Self::end) it by.
     pub fn attempt(&self, attempt: Attempt) -> usize {
         let mut written = self.written();
-        // What was used before is not this one's.
-        written.usage = None;
+        // What was used and heard before is not this one's.
+        (written.usage, written.heard_at) = (None, None);
         written.attempts.push(attempt);
         written.attempts.len() - 1
     }
@@ -120,6 +123,17 @@ impl Trail {
     /// that says it at the beginning. The answer's own usage replaces it.
     pub fn used(&self, usage: Usage) {
         self.written().usage = Some(usage);
+    }
+
+    /// Writes down that the newest attempt's provider says something at this moment, if only that it
+    /// is there: so that a model that thinks for long is not taken for a provider that is gone.
+    pub fn hear(&self) {
+        self.written().heard_at = Some(Instant::now());
+    }
+
+    /// For how long the newest attempt's provider has said nothing, if it has said anything.
+    pub fn silent_for(&self) -> Option<Duration> {
+        self.written().heard_at.map(|at| at.elapsed())
     }
 
     /// What was chosen, if somebody chose.

@@ -75,11 +75,30 @@ async fn a_request_that_is_limited_by_nothing_is_told_nothing() {
 #[tokio::test]
 async fn more_than_is_left_of_the_tokens_is_refused_until_the_day_is_over() {
     let stage = Stage::new();
+    limit(&stage, "tokens_per_day", 120).await;
+    let body = json!({"input": "Hi", "max_output_tokens": 100});
+    stage.post(ANNA, "/v1/responses", &body).await.expect(200);
+    let refused = loop {
+        let answer = stage.post(ANNA, "/v1/responses", &body).await;
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    refused.error(429, "rate_limit_exceeded");
+    assert!(number(&refused, "retry-after").unwrap() >= 1);
+    assert!(number(&refused, "x-ratelimit-remaining-tokens").unwrap() < 120);
+}
+
+#[tokio::test]
+async fn more_than_the_whole_limit_is_refused_and_nobody_is_told_to_come_again() {
+    let stage = Stage::new();
     limit(&stage, "tokens_per_day", 50).await;
     let body = json!({"input": "Hi", "max_output_tokens": 100});
     let refused = stage.post(ANNA, "/v1/responses", &body).await;
     refused.error(429, "rate_limit_exceeded");
-    assert!(number(&refused, "retry-after").unwrap() >= 1);
+    let message = &refused.expect(429)["error"]["message"];
+    assert!(message.as_str().unwrap().contains("max_output_tokens"), "{message}");
+    assert_eq!(refused.header("retry-after"), None);
     assert_eq!(number(&refused, "x-ratelimit-remaining-tokens"), Some(50));
     assert_eq!(stage.found("/v1/conversations").await["data"], json!([]), "nothing was stored");
     let short = json!({"input": "Hi", "max_output_tokens": 16});

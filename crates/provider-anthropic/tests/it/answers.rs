@@ -290,9 +290,9 @@ async fn the_endpoint_s_errors_have_their_meanings() {
     let overloaded = error(529, "overloaded_error", "Overloaded").await;
     assert!(matches!(overloaded, Some(ProviderError::Unavailable(_))), "{overloaded:?}");
     let unpaid = error(400, "invalid_request_error", "Your credit balance is too low").await;
-    assert!(matches!(unpaid, Some(ProviderError::RateLimited { .. })), "{unpaid:?}");
+    assert!(matches!(unpaid, Some(ProviderError::AccountEmpty)), "{unpaid:?}");
     let unpaid = error(402, "billing_error", "x").await;
-    assert!(matches!(unpaid, Some(ProviderError::RateLimited { .. })), "{unpaid:?}");
+    assert!(matches!(unpaid, Some(ProviderError::AccountEmpty)), "{unpaid:?}");
 }
 
 #[tokio::test]

@@ -215,7 +215,7 @@ async fn an_image_that_the_wire_cannot_carry_is_refused_before_it_is_sent() {
         parts(Role::Assistant, vec![image("https://example.org/a.png")]),
     ] {
         let (_, error) = hear(&provider, request(Settings::default(), vec![input])).await;
-        assert!(matches!(error, Some(ProviderError::Rejected { status: 0 })), "{error:?}");
+        assert!(matches!(error, Some(ProviderError::Inexpressible)), "{error:?}");
     }
     assert_eq!(upstream.connections(), 0);
 }

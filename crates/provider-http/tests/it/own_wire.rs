@@ -36,7 +36,7 @@ impl Wire for Generate {
         let said: Vec<_> = request.input.iter().map(|item| item.texts().concat()).collect();
         let most = request.settings.max_output_tokens;
         let body = json!({"model": request.model, "prompt": said.join("\n"), "most": most});
-        let uri = self.base.uri(["generate"], None).ok_or(ProviderError::Rejected { status: 0 })?;
+        let uri = self.base.uri(["generate"], None).ok_or(ProviderError::Inexpressible)?;
         Ok(Outgoing { uri, body: body.to_string().into_bytes() })
     }
 

@@ -30,7 +30,7 @@ pub(super) fn body(
     seal: &Seal,
 ) -> Result<Vec<u8>, ProviderError> {
     if !request.settings.stop.is_empty() {
-        return Err(ProviderError::Rejected { status: 0 });
+        return Err(ProviderError::Inexpressible);
     }
     let body = Body::new(request, thoughts, seal).map_err(unwritable)?;
     serde_json::to_vec(&body).map_err(unwritable)

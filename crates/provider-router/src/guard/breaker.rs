@@ -21,8 +21,8 @@ pub(crate) enum Elsewhere {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pass {
     Ordinary,
-    /// It tries a provider that failed before; only one call at a time does.
-    Trial,
+    /// It tries a provider that failed before; only one call at a time does, and each has its number.
+    Trial(u64),
 }
 
 /// What the operator should know.
@@ -45,6 +45,8 @@ pub(super) struct Breaker {
     cuts: u32,
     not_before: Option<Instant>,
     last_failure: Option<(&'static str, Instant)>,
+    /// How many calls have tried it.
+    trials: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,22 +59,25 @@ struct Trouble {
     wait: Duration,
     /// When it is tried.
     try_at: Instant,
-    /// True while a call tries it.
-    on_trial: bool,
+    /// The call that tries it.
+    on_trial: Option<u64>,
 }
 
 impl Breaker {
     pub(super) const fn new(options: GuardOptions) -> Self {
-        Self { options, trouble: None, cuts: 0, not_before: None, last_failure: None }
+        Self { options, trouble: None, cuts: 0, not_before: None, last_failure: None, trials: 0 }
     }
 
     pub(super) fn refusal(&self, now: Instant, elsewhere: Elsewhere) -> Option<Refusal> {
         if let Some(wait) = self.asked_to_wait(now) {
             return Some(Refusal::AskedToWait(wait));
         }
-        let trouble = self.trouble.filter(|trouble| trouble.on_trial || now < trouble.try_at)?;
+        let is_left_alone = |it: &Trouble| it.on_trial.is_some() || now < it.try_at;
+        let trouble = self.trouble.filter(is_left_alone)?;
         match elsewhere {
-            _ if trouble.is_open => Some(Refusal::CircuitOpen),
+            _ if trouble.is_open => {
+                Some(Refusal::CircuitOpen(trouble.try_at.saturating_duration_since(now)))
+            }
             Elsewhere::Somebody => Some(Refusal::InDoubt),
             Elsewhere::Nobody => None,
         }
@@ -83,9 +88,10 @@ impl Breaker {
             return Err(refusal);
         }
         match &mut self.trouble {
-            Some(trouble) if !trouble.on_trial && trouble.try_at <= now => {
-                trouble.on_trial = true;
-                Ok(Pass::Trial)
+            Some(trouble) if trouble.on_trial.is_none() && trouble.try_at <= now => {
+                self.trials += 1;
+                trouble.on_trial = Some(self.trials);
+                Ok(Pass::Trial(self.trials))
             }
             Some(_) | None => Ok(Pass::Ordinary),
         }
@@ -101,9 +107,9 @@ impl Breaker {
     }
 
     /// A call that nobody waited for any more says nothing.
-    pub(super) const fn left(&mut self, pass: Pass) {
-        if let (Some(trouble), Pass::Trial) = (&mut self.trouble, pass) {
-            trouble.on_trial = false;
+    pub(super) fn left(&mut self, pass: Pass) {
+        if let Some(trouble) = self.trouble.as_mut().filter(|trouble| trouble.is_tried_by(pass)) {
+            trouble.on_trial = None;
         }
     }
 
@@ -121,7 +127,7 @@ impl Breaker {
                 return self.answers();
             }
             // The request was never sent.
-            ProviderError::Rejected { status: 0 } => {
+            ProviderError::Inexpressible | ProviderError::Busy | ProviderError::Resting { .. } => {
                 if let Some(pass) = pass {
                     self.left(pass);
                 }
@@ -135,6 +141,7 @@ impl Breaker {
             | ProviderError::FirstTokenTimeout
             | ProviderError::IdleTimeout
             | ProviderError::Authentication
+            | ProviderError::AccountEmpty
             | ProviderError::Protocol(_)
             | ProviderError::Failed
             | ProviderError::Disconnected(_) => {}
@@ -153,18 +160,20 @@ impl Breaker {
             is_open: false,
             wait: self.options.open_for.min(self.options.open_at_most),
             try_at: now + self.options.open_for.min(self.options.open_at_most),
-            on_trial: false,
+            on_trial: None,
         });
         trouble.failures = trouble.failures.saturating_add(1);
-        if matches!(error, ProviderError::Authentication) {
+        // No call will fare better until the operator has done something.
+        let is_operators =
+            matches!(error, ProviderError::Authentication | ProviderError::AccountEmpty);
+        if is_operators {
             trouble.put_off(self.options.open_at_most, now);
-        } else if pass == Some(Pass::Trial) {
+        } else if pass.is_some_and(|pass| trouble.is_tried_by(pass)) {
             trouble.put_off((trouble.wait * 2).min(self.options.open_at_most), now);
         }
         // Those who were let in before it opened say nothing new.
-        trouble.is_open |= trouble.failures >= self.options.failures
-            || pass.is_none()
-            || matches!(error, ProviderError::Authentication);
+        trouble.is_open |=
+            trouble.failures >= self.options.failures || pass.is_none() || is_operators;
         self.trouble = Some(trouble);
         let Trouble { is_open, wait, .. } = trouble;
         match before {
@@ -209,6 +218,37 @@ impl Trouble {
     fn put_off(&mut self, wait: Duration, now: Instant) {
         self.wait = wait;
         self.try_at = now + wait;
-        self.on_trial = false;
+        self.on_trial = None;
+    }
+
+    fn is_tried_by(&self, pass: Pass) -> bool {
+        matches!(pass, Pass::Trial(trial) if self.on_trial == Some(trial))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_that_is_over_says_nothing_of_the_next() {
+        let options = GuardOptions { failures: 1, ..GuardOptions::default() };
+        let (mut breaker, start) = (Breaker::new(options), Instant::now());
+        let unavailable = ProviderError::Unavailable(None);
+        breaker.failed(Some(Pass::Ordinary), &unavailable, start);
+        let first = breaker.pass(start + options.open_for, Elsewhere::Nobody).unwrap();
+        // An answer that was let in before begins meanwhile, and then it fails again.
+        breaker.answers();
+        breaker.failed(Some(Pass::Ordinary), &unavailable, start + options.open_for);
+        let now = start + options.open_for * 2;
+        let second = breaker.pass(now, Elsewhere::Nobody).unwrap();
+        assert!(matches!(second, Pass::Trial(_)) && second != first);
+
+        breaker.left(first);
+        assert!(breaker.pass(now, Elsewhere::Nobody).is_err(), "the second still tries it");
+        breaker.failed(Some(first), &unavailable, now);
+        assert!(breaker.pass(now, Elsewhere::Nobody).is_err(), "the second still tries it");
+        breaker.left(second);
+        assert!(breaker.pass(now, Elsewhere::Nobody).is_ok());
     }
 }

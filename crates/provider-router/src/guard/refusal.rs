@@ -7,9 +7,9 @@ use loquat_provider::ProviderError;
 /// Why a provider is not called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Its last calls failed.
+    /// Its last calls failed, and it is tried again after so long; at once, where it is being tried.
     #[error("the provider's last calls failed")]
-    CircuitOpen,
+    CircuitOpen(Duration),
     /// Its last call failed, and there is another to ask.
     #[error("the provider's last call failed")]
     InDoubt,
@@ -28,7 +28,7 @@ impl Refusal {
     /// The refusal's name for programs, receipts and logs.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::CircuitOpen => "circuit_open",
+            Self::CircuitOpen(_) => "circuit_open",
             Self::InDoubt => "in_doubt",
             Self::AskedToWait(_) => "asked_to_wait",
             Self::QueueFull => "queue_full",
@@ -42,10 +42,10 @@ impl From<Refusal> for ProviderError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::AskedToWait(time) => Self::RateLimited { retry_after: Some(time) },
-            Refusal::CircuitOpen
-            | Refusal::InDoubt
-            | Refusal::QueueFull
-            | Refusal::QueueTimeout => Self::Unavailable(Some(Box::new(refusal))),
+            Refusal::CircuitOpen(time) => Self::Resting { retry_after: time },
+            Refusal::QueueFull | Refusal::QueueTimeout => Self::Busy,
+            // There is always another then.
+            Refusal::InDoubt => Self::Unavailable(Some(Box::new(refusal))),
         }
     }
 }

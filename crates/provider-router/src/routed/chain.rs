@@ -9,13 +9,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     Refusal, Target,
-    call::{Answer, Call, Remembering},
+    call::{Answer, Call, Remembering, TimeLimit},
     guard::Elsewhere,
     plan::longest_answer,
 };
-
-/// What is told of an attempt for which there was no time, or not enough.
-const OUT_OF_TIME: &str = "time_budget";
 
 pub(super) struct Chain {
     /// Who has not been asked yet.
@@ -37,7 +34,10 @@ struct Budget {
 enum Missed {
     NotMade(Refusal),
     Failed(ProviderError),
-    OutOfTime,
+}
+
+impl Missed {
+    const OUT_OF_TIME: Self = Self::Failed(ProviderError::FirstTokenTimeout);
 }
 
 impl Chain {
@@ -62,7 +62,6 @@ impl Chain {
                     self.write(&target, AttemptOutcome::NotMade(why.code()));
                     refusal.get_or_insert(why);
                 }
-                Err(Missed::OutOfTime) => failure = Some(ProviderError::FirstTokenTimeout),
                 Err(Missed::Failed(error)) => {
                     self.keep_who_may_do_better(&target, &error);
                     failure = Some(error);
@@ -77,8 +76,8 @@ impl Chain {
         let deadline = self.deadline();
         let admission = within(deadline, target.upstream.admit(self.elsewhere(target))).await;
         let Some(admission) = admission else {
-            self.write(target, AttemptOutcome::NotMade(OUT_OF_TIME));
-            return Err(Missed::OutOfTime);
+            self.write(target, AttemptOutcome::NotMade(TimeLimit::CODE));
+            return Err(Missed::OUT_OF_TIME);
         };
         let mut call = Call {
             admission: admission.map_err(Missed::NotMade)?,
@@ -86,39 +85,39 @@ impl Chain {
             trail: self.trail.clone(),
             remembering: self.remembering.clone().map(|it| it.at(target)),
         };
-        let asked_at = Instant::now();
+        let limit = deadline.map(|until| self.time_limit(until));
         let asked = target.upstream.provider().start(self.request_for(target));
         let mut answer = match within(deadline, asked).await {
-            Some(Ok(stream)) => Answer::new(stream, call),
+            Some(Ok(stream)) => Answer::new(stream, call, limit),
             Some(Err(error)) => {
                 call.failed(&error);
                 return Err(Missed::Failed(error));
             }
             None => {
-                call.ran_out_of_time(OUT_OF_TIME, self.was_long_enough(asked_at));
-                return Err(Missed::OutOfTime);
+                call.ran_out_of_time(limit);
+                return Err(Missed::OUT_OF_TIME);
             }
         };
         if self.targets.is_empty() {
             return Ok(answer.boxed());
         }
-        match within(deadline, answer.next()).await {
-            Some(Some(Ok(event))) => Ok(stream::iter([Ok(event)]).chain(answer).boxed()),
-            Some(Some(Err(error))) => Err(Missed::Failed(error)),
-            Some(None) => Err(Missed::Failed(ProviderError::Disconnected(None))),
-            None => {
-                answer.ran_out_of_time(OUT_OF_TIME, self.was_long_enough(asked_at));
-                Err(Missed::OutOfTime)
-            }
+        match answer.next().await {
+            Some(Ok(event)) => Ok(stream::iter([Ok(event)]).chain(answer).boxed()),
+            Some(Err(error)) => Err(Missed::Failed(error)),
+            None => Err(Missed::Failed(ProviderError::Disconnected(None))),
         }
     }
 
     /// A request that was refused as it stands is so by everybody, unless only this endpoint cannot:
-    /// its wire has no words for it (0), its account is empty (402), the model is closed to us (403)
-    /// or gone (404). One that is too long is so to all whose window is no larger.
+    /// its wire has no words for it, it has not enough money for it (402), the model is closed to us
+    /// (403) or gone (404). One that is too long is so to all whose window is no larger.
     fn keep_who_may_do_better(&mut self, than: &Target, error: &ProviderError) {
         match error {
-            ProviderError::Rejected { status: 0 | 402..=404 }
+            ProviderError::Rejected { status: 402..=404 }
+            | ProviderError::Inexpressible
+            | ProviderError::AccountEmpty
+            | ProviderError::Busy
+            | ProviderError::Resting { .. }
             | ProviderError::RateLimited { .. }
             | ProviderError::Unavailable(_)
             | ProviderError::ConnectTimeout
@@ -145,9 +144,11 @@ impl Chain {
         Some(now + until.saturating_duration_since(now) / 2)
     }
 
-    /// Whether an attempt had so much of the time that its failure is its provider's.
-    fn was_long_enough(&self, asked_at: Instant) -> bool {
-        self.budget.is_some_and(|budget| asked_at.elapsed() >= budget.whole / 4)
+    /// Who has a quarter of all the time, from now on, and does not begin, is too slow.
+    fn time_limit(&self, until: Instant) -> TimeLimit {
+        let time = until.saturating_duration_since(Instant::now());
+        let is_enough = self.budget.is_some_and(|budget| time >= budget.whole / 4);
+        TimeLimit { until, is_enough }
     }
 
     /// Whether somebody at another provider would be asked next.

@@ -106,11 +106,17 @@ async fn a_request_that_is_refused_as_it_stands_is_not_asked_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_only_this_endpoint_cannot_serve_is_asked_of_the_next() {
-    for status in [0, 402, 403, 404] {
-        let refusing = refusing(move || ProviderError::Rejected { status });
-        let routed = routed([model("refusing", &refusing), model("other", &willing())]);
+    let errors: [fn() -> ProviderError; 5] = [
+        || ProviderError::Inexpressible,
+        || ProviderError::AccountEmpty,
+        || ProviderError::Rejected { status: 402 },
+        || ProviderError::Rejected { status: 403 },
+        || ProviderError::Rejected { status: 404 },
+    ];
+    for error in errors {
+        let routed = routed([model("refusing", &refusing(error)), model("other", &willing())]);
         let (text, end) = answer(&routed, request("hello")).await;
-        assert!(end.is_ok(), "{status}: {end:?}");
+        assert!(end.is_ok(), "{:?}: {end:?}", error());
         assert_eq!(text, "hello");
     }
 }
@@ -227,6 +233,33 @@ async fn all_attempts_together_take_no_more_than_the_budget() {
     let (_, end) = answer(&routed, request("hello")).await;
     assert!(matches!(end, Err(ProviderError::FirstTokenTimeout)));
     assert_eq!(started.elapsed().as_secs(), 120);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_that_is_asked_must_begin_within_the_budget_too() {
+    for targets in
+        [vec![model("only", &silent())], vec![model("dead", &dead()), model("last", &silent())]]
+    {
+        let route = targets.into_iter().map(|target| Replicas::from(Arc::new(target))).collect();
+        let routed = ruled(route, Vec::new());
+        let started = tokio::time::Instant::now();
+        let request = request("hello");
+        let (_, end) = answer(&routed, request.clone()).await;
+        assert!(matches!(end, Err(ProviderError::FirstTokenTimeout)), "{end:?}");
+        assert_eq!(started.elapsed().as_secs(), 120);
+        assert_eq!(told(&request).pop().unwrap().1, AttemptOutcome::Failed("time_budget"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_has_begun_may_take_longer_than_the_budget() {
+    let long = ScriptedProvider::answering(|_| {
+        Script::events([ProviderEvent::Text("one, ".to_owned())])
+            .then(Step::Delay(Duration::from_mins(5)))
+            .then(Step::Event(ProviderEvent::Text("two".to_owned())))
+    });
+    let routed = routed([model("dead", &dead()), model("long", &long)]);
+    assert_eq!(answer(&routed, request("hello")).await.0, "one, two");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,9 @@
 //! What stands around a provider.
 
 use super::*;
-use futures::future::join_all;
+use async_trait::async_trait;
+use futures::{future::join_all, stream};
+use loquat_provider::{AnswerStream, ChatProvider};
 use loquat_provider_router::{Circuit, Health};
 
 fn secs(secs: u64) -> Duration {
@@ -90,7 +92,7 @@ async fn after_five_failures_in_a_row_a_provider_is_left_alone_for_a_second() {
     }
     let refused = request("hello");
     let (_, end) = answer(&only, refused.clone()).await;
-    assert!(matches!(end, Err(ProviderError::Unavailable(Some(_)))));
+    assert!(matches!(end, Err(ProviderError::Resting { .. })));
     assert_eq!(told(&refused), [("dead".to_owned(), AttemptOutcome::NotMade("circuit_open"))]);
     assert_eq!(dead.calls().len(), 5);
     let health = upstream.health();
@@ -266,6 +268,77 @@ async fn refused_credentials_open_the_circuit_at_once_and_for_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_empty_account_opens_the_circuit_at_once_and_the_next_is_asked() {
+    let empty = refusing(|| ProviderError::AccountEmpty);
+    let upstream = upstream(&empty, GuardOptions::default());
+    let routed = routed([target("empty", &upstream), model("other", &willing())]);
+    for _ in 0..10 {
+        answer(&routed, request("hello")).await.1.unwrap();
+    }
+    assert_eq!(empty.calls().len(), 1);
+    assert_eq!(upstream.health().next_probe_in, Some(secs(60)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_says_that_it_is_there_is_not_blamed_for_a_slow_model() {
+    let slow = SignsOfLife { each: secs(15) };
+    let gives_up = ScriptedProvider::answering(|request| {
+        request.trail.hear();
+        Script::refusal(ProviderError::FirstTokenTimeout)
+    });
+    let providers: [Arc<dyn ChatProvider>; 2] = [Arc::new(slow), Arc::new(gives_up)];
+    for provider in providers {
+        let upstream = Arc::new(Upstream::new("slow", provider, GuardOptions::default()));
+        let routed = routed([target("slow", &upstream), model("other", &willing())]);
+        answer(&routed, request("hello")).await.1.unwrap();
+        assert_eq!(upstream.health().circuit, Circuit::Closed);
+    }
+}
+
+/// Accepts, and says now and then that it is there, and nothing else.
+struct SignsOfLife {
+    each: Duration,
+}
+
+#[async_trait]
+impl ChatProvider for SignsOfLife {
+    async fn start(&self, request: ChatRequest) -> Result<AnswerStream, ProviderError> {
+        let each = self.each;
+        let signs = stream::once(async move {
+            loop {
+                tokio::time::sleep(each).await;
+                request.trail.hear();
+            }
+        });
+        Ok(signs.boxed())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_fell_silent_after_it_had_begun_is_in_doubt() {
+    let stuck = ScriptedProvider::answering(|request| {
+        request.trail.hear();
+        Script::new([Step::Accept, Step::StallForever])
+    });
+    let upstream = upstream(&stuck, GuardOptions::default());
+    let routed = routed([target("stuck", &upstream), model("other", &willing())]);
+    answer(&routed, request("hello")).await.1.unwrap();
+    assert_eq!(upstream.health().circuit, Circuit::InDoubt);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_nobody_else_is_told_when_a_provider_is_tried_again() {
+    let dead = dead();
+    let options = GuardOptions { failures: 1, open_for: secs(30), ..GuardOptions::default() };
+    let only = RoutedModel::only(Arc::new(target("only", &upstream(&dead, options))));
+    answer(&only, request("hello")).await.1.unwrap_err();
+    tokio::time::advance(secs(10)).await;
+    let error = answer(&only, request("hello")).await.1.unwrap_err();
+    assert!(matches!(error, ProviderError::Resting { .. }), "{error:?}");
+    assert_eq!(error.retry_after(), Some(secs(20)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_is_refused_as_it_stands_says_nothing_against_a_provider() {
     let refusing = refusing(|| ProviderError::Rejected { status: 422 });
     let upstream = upstream(&refusing, GuardOptions { failures: 1, ..GuardOptions::default() });
@@ -281,7 +354,7 @@ async fn a_request_that_is_refused_as_it_stands_says_nothing_against_a_provider(
 async fn a_request_that_could_not_be_sent_does_not_make_a_dead_provider_well() {
     let dead = ScriptedProvider::queue([
         Script::refusal(ProviderError::Unavailable(None)),
-        Script::refusal(ProviderError::Rejected { status: 0 }),
+        Script::refusal(ProviderError::Inexpressible),
         Script::refusal(ProviderError::Unavailable(None)),
     ]);
     let options = GuardOptions { failures: 1, ..GuardOptions::default() };
@@ -376,7 +449,7 @@ async fn a_full_queue_refuses_at_once() {
         settle().await;
         answer(&narrow, refused.clone()).await
     });
-    assert!(matches!(end, Err(ProviderError::Unavailable(Some(_)))));
+    assert!(matches!(end, Err(ProviderError::Busy)));
     assert_eq!(told(&refused), [("narrow".to_owned(), AttemptOutcome::NotMade("queue_full"))]);
     assert!(started.elapsed() <= secs(3));
 }
@@ -388,7 +461,7 @@ async fn a_wait_for_a_place_ends() {
     let started = tokio::time::Instant::now();
     let refused = request("hello");
     let (_, end) = answer(&narrow, refused.clone()).await;
-    assert!(matches!(end, Err(ProviderError::Unavailable(Some(_)))));
+    assert!(matches!(end, Err(ProviderError::Busy)));
     assert_eq!(started.elapsed(), secs(2));
     assert_eq!(told(&refused), [("narrow".to_owned(), AttemptOutcome::NotMade("queue_timeout"))]);
     assert_eq!(upstream.health().waiting, 0);

@@ -211,7 +211,7 @@ async fn when_nobody_can_nobody_is_asked() {
     let routed = routed([blind]);
     assert_eq!(routed.choose(&with_image(request("hello"))), None);
     let (_, end) = answer(&routed, with_image(request("hello"))).await;
-    assert!(matches!(end, Err(ProviderError::Rejected { .. })), "{end:?}");
+    assert!(matches!(end, Err(ProviderError::Inexpressible)), "{end:?}");
     let (_, end) = answer(&routed, of_tokens(8_000)).await;
     assert!(matches!(end, Err(ProviderError::ContextLengthExceeded)), "{end:?}");
     assert!(provider.calls().is_empty());

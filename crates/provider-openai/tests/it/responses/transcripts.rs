@@ -184,7 +184,7 @@ async fn refusals_of_the_request_mean_what_they_mean_on_the_other_wire() {
         let is_right = match status {
             401 => matches!(error, Some(ProviderError::Authentication)),
             400 => matches!(error, Some(ProviderError::Rejected { status: 400 })),
-            _ => matches!(error, Some(ProviderError::RateLimited { .. })),
+            _ => matches!(error, Some(ProviderError::AccountEmpty)),
         };
         assert!(is_right, "{status}: {error:?}");
         assert_eq!(upstream.requests().len(), 1, "{status}");
