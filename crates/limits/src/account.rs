@@ -415,7 +415,12 @@ impl Account {
         self.balance -= surplus;
         self.away = surplus;
         self.debt -= debt;
-        let (need, want) = self.wanted(now, if anew { self.out } else { 0 });
+        // What is granted in a call of which nobody hears is lost, too.
+        let (need, want) = match (anew, is_probe) {
+            (true, _) => self.wanted(now, self.out),
+            (false, true) => (0, 0),
+            (false, false) => self.wanted(now, 0),
+        };
         let exchange = Exchange {
             key: AllowanceKey::clone(&self.key),
             most: self.most,

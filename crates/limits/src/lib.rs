@@ -38,7 +38,7 @@
 //! limit is exceeded by no more than that. Minutes, days and months are the store's, told apart here to
 //! within the time that a call of the store takes. Where it is not known whether a call of the store
 //! has taken place, the count may be too high until its period ends: by what the first such call gave
-//! back or paid, and by what each of them asked for.
+//! back, paid and asked for. Those that follow do none of it until one is heard.
 //!
 //! **Invariant**: knows no HTTP, no SQL, no model and no price. No lock is held while something is
 //! awaited, and at most one exchange is on its way to the store.

@@ -93,6 +93,19 @@ async fn what_was_used_is_counted_twice_at_the_most_when_answers_do_not_arrive()
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_asks_while_no_answer_arrives_takes_no_more_than_the_first() {
+    let store = TestStore::new();
+    let limiter = store.limiter(1, of_tenant(Meter::TokensPerDay, 1_000));
+    let mut admission = limiter.admit(&scope("ada"), MODEL).await.unwrap();
+    store.fail(Some(Fault::Unheard));
+    for _ in 0..8 {
+        admission.reserve(100, Micros(0)).await.unwrap_err();
+    }
+    store.fail(None);
+    admission.reserve(900, Micros(0)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_used_before_the_limits_are_known_is_counted() {
     let store = TestStore::new();
     let limiter = store.limiter(1, of_tenant(Meter::TokensPerDay, 1_000));
