@@ -204,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn a_status_that_asks_for_money_means_the_account_unless_it_is_the_request_that_is_too_dear() {
+        for body in ["", r#"{"error":{"message":"Insufficient Balance"}}"#] {
+            assert!(matches!(of(402, body), ProviderError::AccountEmpty), "{body}");
+        }
+        for message in
+            ["You requested up to 9 tokens, but can only afford 8", "Prompt tokens limit exceeded"]
+        {
+            let body = format!(r#"{{"error":{{"code":402,"message":"{message}"}}}}"#);
+            assert!(matches!(of(402, &body), ProviderError::Rejected { status: 402 }), "{body}");
+        }
+    }
+
+    #[test]
     fn an_error_object_in_the_middle_is_classified() {
         let error = |json: &str| ErrorReport::read(json.as_bytes()).into_error();
         assert!(matches!(

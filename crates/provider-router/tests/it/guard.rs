@@ -1,5 +1,7 @@
 //! What stands around a provider.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 use async_trait::async_trait;
 use futures::{future::join_all, stream};
@@ -327,6 +329,44 @@ async fn a_provider_that_fell_silent_after_it_had_begun_is_in_doubt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn signs_of_life_are_those_of_the_one_who_is_asked() {
+    let breaks = ScriptedProvider::answering(|request| {
+        request.trail.hear();
+        Script::refusal(ProviderError::Unavailable(None))
+    });
+    let late = refusing(|| ProviderError::FirstTokenTimeout);
+    let upstream = upstream(&late, GuardOptions::default());
+    let routed =
+        routed([model("breaks", &breaks), target("late", &upstream), model("other", &willing())]);
+    answer(&routed, request("hello")).await.1.unwrap();
+    assert_eq!(upstream.health().circuit, Circuit::InDoubt);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_of_a_slow_model_says_nothing_and_the_next_call_tries_again() {
+    let calls = AtomicUsize::new(0);
+    let slow =
+        ScriptedProvider::answering(move |request| match calls.fetch_add(1, Ordering::Relaxed) {
+            0 => Script::refusal(ProviderError::Unavailable(None)),
+            1 => {
+                request.trail.hear();
+                Script::refusal(ProviderError::FirstTokenTimeout)
+            }
+            _ => Script::answer(["hello"]),
+        });
+    let upstream = upstream(&slow, GuardOptions::default());
+    let routed = routed([target("slow", &upstream), model("other", &willing())]);
+    answer(&routed, request("hello")).await.1.unwrap();
+    tokio::time::advance(secs(1)).await;
+    answer(&routed, request("hello")).await.1.unwrap();
+    let Health { circuit, failures, next_probe_in, .. } = upstream.health();
+    assert_eq!((circuit, failures, next_probe_in), (Circuit::InDoubt, 1, None));
+    answer(&routed, request("hello")).await.1.unwrap();
+    assert_eq!(slow.calls().len(), 3);
+    assert_eq!(upstream.health().circuit, Circuit::Closed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_has_nobody_else_is_told_when_a_provider_is_tried_again() {
     let dead = dead();
     let options = GuardOptions { failures: 1, open_for: secs(30), ..GuardOptions::default() };
@@ -336,6 +376,33 @@ async fn who_has_nobody_else_is_told_when_a_provider_is_tried_again() {
     let error = answer(&only, request("hello")).await.1.unwrap_err();
     assert!(matches!(error, ProviderError::Resting { .. }), "{error:?}");
     assert_eq!(error.retry_after(), Some(secs(20)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_by_several_is_told_the_soonest() {
+    let wait = |secs| Some(Duration::from_secs(secs));
+    let asks_to_wait =
+        |secs| refusing(move || ProviderError::RateLimited { retry_after: wait(secs) });
+    let routed = routed([
+        model("a minute", &asks_to_wait(60)),
+        model("soonest", &asks_to_wait(7)),
+        model("half", &asks_to_wait(30)),
+    ]);
+    answer(&routed, request("hello")).await.1.unwrap_err();
+    let error = answer(&routed, request("hello")).await.1.unwrap_err();
+    assert_eq!(error.retry_after(), wait(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_passes_one_in_doubt_over_for_one_that_is_full_is_told_that_it_is_busy() {
+    let options = GuardOptions { max_concurrent: Some(1), max_queue: 0, ..GuardOptions::default() };
+    let full = target("full", &upstream(&silent(), options));
+    let routed = routed([model("dead", &dead()), full]);
+    let _first = routed.start(request("hello")).await.unwrap();
+    let refused = request("hello");
+    let (_, end) = answer(&routed, refused.clone()).await;
+    assert!(matches!(end, Err(ProviderError::Busy)), "{end:?}");
+    assert_eq!(told(&refused)[0].1, AttemptOutcome::NotMade("in_doubt"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,7 +41,7 @@ fn batch<const N: usize>(
     jobs: [(Box<dyn Write>, Answer); N],
 ) -> [Result<(), StoreError>; N] {
     let (jobs, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
-    run_batch(conn, jobs);
+    run_batch(conn, jobs, &AtomicU64::new(0));
     let told = answers.into_iter().map(|mut answer| answer.try_recv().unwrap());
     told.collect::<Vec<_>>().try_into().unwrap()
 }

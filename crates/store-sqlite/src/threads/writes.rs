@@ -69,23 +69,26 @@ pub(super) fn run(mut conn: SqliteConnection, queue: &Queue<Box<dyn Write>>, com
         if jobs.is_empty() {
             return;
         }
-        if run_batch(&mut conn, jobs) {
-            commits.fetch_add(1, Ordering::Relaxed);
-        }
+        run_batch(&mut conn, jobs, commits);
     }
 }
 
-/// Runs jobs in one transaction and tells their callers; true when it was committed.
-pub(super) fn run_batch(conn: &mut SqliteConnection, mut jobs: Vec<Box<dyn Write>>) -> bool {
+/// Runs jobs in one transaction, which is counted when it was committed, and tells their callers.
+pub(super) fn run_batch(
+    conn: &mut SqliteConnection,
+    mut jobs: Vec<Box<dyn Write>>,
+    commits: &AtomicU64,
+) {
     let committed = commit_together(conn, &mut jobs).map_err(Arc::new);
-    if committed.is_err() {
+    if committed.is_ok() {
+        commits.fetch_add(1, Ordering::Relaxed);
+    } else {
         // Fails where SQLite has rolled back by itself, which comes to the same.
         let _ = statement::run(conn, "ROLLBACK");
     }
     for job in jobs {
         job.reply(committed.clone());
     }
-    committed.is_ok()
 }
 
 /// One transaction for all jobs; a job that fails loses its own changes only. An error means that

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use loquat_testkit::{ScriptedUpstream, UpstreamScript};
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 
 use crate::harness::{Client, Config, Format, FullQueue, Home, SOON, Said, Server};
 
@@ -291,7 +292,11 @@ async fn a_provider_that_takes_no_connection_in_time_is_reported() {
 
 #[tokio::test]
 async fn a_provider_that_nobody_runs_is_reported() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Held, so that nobody else gets the port, and not listened at.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any_port: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any_port.into()).unwrap();
+    let nobody = socket.local_addr().unwrap().as_socket().unwrap();
     let home = Home::new(Config::scripted_at(&format!("http://{nobody}/v1")));
     let server = home.serve().await;
     let client = home.client(&server).await;
