@@ -46,6 +46,7 @@ impl ErrorReport {
         let (status, pause) = (status.as_u16(), wait.map_or(Pause::Backoff, Pause::After));
         match status {
             400..=499 if self.says_empty() => ProviderError::AccountEmpty.into(),
+            402 if !self.says_too_dear() => ProviderError::AccountEmpty.into(),
             403 if self.says_forbidden() => ProviderError::Rejected { status }.into(),
             401 | 403 => ProviderError::Authentication.into(),
             429 => Refusal { error: ProviderError::RateLimited { retry_after: wait }, pause },
@@ -116,6 +117,12 @@ impl ErrorReport {
         const NAMES: [&str; 2] = ["insufficient_quota", "billing_error"];
         [&self.code, &self.kind].iter().any(|text| NAMES.contains(&text.as_str()))
             || self.message.contains("credit balance is too low")
+    }
+
+    /// There is money, but not enough for this request; a smaller one may be served. The texts are
+    /// `OpenRouter`'s ("but can only afford", "prompt tokens limit exceeded").
+    fn says_too_dear(&self) -> bool {
+        ["afford", "tokens limit exceeded"].iter().any(|text| self.message.contains(text))
     }
 
     /// OpenAI and most others have a code; the texts are those of vLLM ("maximum context length"),

@@ -35,6 +35,16 @@ impl Refusal {
             Self::QueueTimeout => "queue_timeout",
         }
     }
+
+    /// When it is worth to come again. Of several refusals the one with the shortest wait is told.
+    pub(crate) const fn wait(&self) -> Duration {
+        match self {
+            Self::QueueFull | Self::QueueTimeout => Duration::ZERO,
+            Self::CircuitOpen(wait) | Self::AskedToWait(wait) => *wait,
+            // Whoever was asked instead has more to say.
+            Self::InDoubt => Duration::MAX,
+        }
+    }
 }
 
 impl From<Refusal> for ProviderError {

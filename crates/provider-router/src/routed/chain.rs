@@ -53,14 +53,15 @@ impl Chain {
     }
 
     pub(super) async fn start(mut self) -> Result<AnswerStream, ProviderError> {
-        // A call that was made says more than one that was not; of several the last counts.
+        // A call that was made says more than one that was not. Of several calls the last counts, of
+        // several refusals the one after which it is soonest worth to come again.
         let (mut failure, mut refusal) = (None, None);
         while let Some(target) = self.targets.pop_front() {
             match self.ask(&target).await {
                 Ok(answer) => return Ok(answer),
                 Err(Missed::NotMade(why)) => {
                     self.write(&target, AttemptOutcome::NotMade(why.code()));
-                    refusal.get_or_insert(why);
+                    refusal = [refusal, Some(why)].into_iter().flatten().min_by_key(Refusal::wait);
                 }
                 Err(Missed::Failed(error)) => {
                     self.keep_who_may_do_better(&target, &error);
