@@ -27,6 +27,11 @@ impl Outcome {
         Self { status, usage: None, retry_after: None }
     }
 
+    fn failed_by(error: &ProviderError) -> Self {
+        let status = Status::Failed(failure(error));
+        Self { retry_after: error.retry_after(), ..Self::of(status) }
+    }
+
     fn failed(code: FailureCode, message: &str) -> Self {
         Self::of(Status::Failed(Failure { code, message: message.to_owned() }))
     }
@@ -190,8 +195,7 @@ fn refused(refused: Refused) -> Outcome {
     match refused {
         Refused::Error(error) => {
             log(&error);
-            let status = Status::Failed(failure(&error));
-            Outcome { retry_after: error.retry_after(), ..Outcome::of(status) }
+            Outcome::failed_by(&error)
         }
         Refused::Panic => Outcome::fault(),
     }
@@ -205,7 +209,7 @@ fn broken(error: &ProviderError, transcript: &Transcript) -> Outcome {
         ProviderError::Disconnected(_) if transcript.has_content() => {
             Outcome::of(Status::Incomplete(IncompleteReason::UpstreamDisconnected))
         }
-        _ => Outcome::of(Status::Failed(failure(error))),
+        _ => Outcome::failed_by(error),
     }
 }
 

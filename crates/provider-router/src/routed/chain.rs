@@ -145,10 +145,11 @@ impl Chain {
         Some(now + until.saturating_duration_since(now) / 2)
     }
 
-    /// Who has a quarter of all the time, from now on, and does not begin, is too slow.
+    /// Who has a fifth of all the time, from now on, and does not begin, is too slow: so much has
+    /// each of three, less what the others have taken to say no.
     fn time_limit(&self, until: Instant) -> TimeLimit {
         let time = until.saturating_duration_since(Instant::now());
-        let is_enough = self.budget.is_some_and(|budget| time >= budget.whole / 4);
+        let is_enough = self.budget.is_some_and(|budget| time >= budget.whole / 5);
         TimeLimit { until, is_enough }
     }
 
