@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use loquat_chat::{ChatError, CompactHistory, CompactRequest, Limits, Target, TurnRequest};
+use loquat_chat::{ChatError, CompactHistory, CompactRequest, Limits, Target, Turn, TurnRequest};
 use loquat_domain::{
     IncompleteReason, Limit, LimitKey, Meter, Micros, PageLimit, Role, Status, Timestamp,
     TokenParts, Usage, UserId, Whom,
@@ -10,8 +10,9 @@ use loquat_domain::{
 use loquat_provider::{Attempt, AttemptOutcome, FinishReason, ProviderError, ProviderEvent};
 use loquat_store::{UsageGroups, UsageQuery, UsageRow, Whose};
 use loquat_testkit::StoreCall;
+use tokio::task::JoinHandle;
 
-use crate::stage::{PRICE, Stage, anna, end, message, says};
+use crate::stage::{Call, PRICE, Stage, anna, end, message, says};
 
 /// What the ledger has for everybody of Anna's tenant, a row a model and user.
 async fn ledger(stage: &Stage) -> Vec<UsageRow> {
@@ -57,6 +58,16 @@ fn attempt(model: &str, outcome: AttemptOutcome) -> Attempt {
     }
 }
 
+/// A turn that is being started, and its call of the model.
+async fn asked(stage: &Stage) -> (JoinHandle<Result<Turn, ChatError>>, Call) {
+    let chat = stage.chat.clone();
+    let starting =
+        tokio::spawn(
+            async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await },
+        );
+    (starting, stage.call().await)
+}
+
 const PARTS: TokenParts =
     TokenParts { input: 30, cached: 60, cache_write: 10, output: 15, reasoning: 5 };
 
@@ -97,11 +108,7 @@ async fn a_cut_answer_is_charged_by_our_own_count_and_says_so() {
 #[tokio::test]
 async fn what_a_provider_told_before_it_was_cut_is_not_counted_anew() {
     let stage = Stage::new();
-    let starting = tokio::spawn({
-        let chat = stage.chat.clone();
-        async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
-    });
-    let call = stage.call().await;
+    let (starting, call) = asked(&stage).await;
     let early = Usage { output_tokens: 0, reasoning_tokens: 0, ..USED };
     call.request.trail.used(early);
     let answer = call.accept();
@@ -139,11 +146,7 @@ async fn a_turn_that_was_deleted_while_it_ran_is_paid_all_the_same() {
 #[tokio::test]
 async fn each_call_that_was_made_is_a_row_and_none_that_was_not() {
     let stage = Stage::new();
-    let starting = tokio::spawn({
-        let chat = stage.chat.clone();
-        async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
-    });
-    let call = stage.call().await;
+    let (starting, call) = asked(&stage).await;
     let trail = call.request.trail.clone();
     trail.attempt(attempt("broken", AttemptOutcome::NotMade("open")));
     trail.attempt(attempt("first", AttemptOutcome::Failed("rate_limited")));
@@ -175,11 +178,7 @@ async fn each_call_that_was_made_is_a_row_and_none_that_was_not() {
 #[tokio::test]
 async fn what_a_failed_call_told_is_its_own_and_not_the_next_ones() {
     let stage = Stage::new();
-    let starting = tokio::spawn({
-        let chat = stage.chat.clone();
-        async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
-    });
-    let call = stage.call().await;
+    let (starting, call) = asked(&stage).await;
     let trail = call.request.trail.clone();
     let first = trail.attempt(attempt("first", AttemptOutcome::Open));
     trail.used(USED);
@@ -201,11 +200,8 @@ async fn what_a_failed_call_told_is_its_own_and_not_the_next_ones() {
 #[tokio::test]
 async fn who_found_nobody_to_ask_is_charged_nothing() {
     let stage = Stage::new();
-    let starting = tokio::spawn({
-        let chat = stage.chat.clone();
-        async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
-    });
-    stage.call().await.refuse(ProviderError::ContextLengthExceeded);
+    let (starting, call) = asked(&stage).await;
+    call.refuse(ProviderError::ContextLengthExceeded);
     assert!(matches!(starting.await.unwrap(), Err(ChatError::Failed { .. })));
     assert_eq!(ledger(&stage).await, []);
 }
@@ -247,11 +243,7 @@ async fn a_turn_whose_process_died_while_it_waited_is_charged_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_was_taken_for_dead_is_charged_once_and_its_failed_calls_too() {
     let stage = Stage::with_limits(Limits { lease: Duration::ZERO, ..Limits::default() });
-    let starting = tokio::spawn({
-        let chat = stage.chat.clone();
-        async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
-    });
-    let call = stage.call().await;
+    let (starting, call) = asked(&stage).await;
     let trail = call.request.trail.clone();
     trail.attempt(attempt("broken", AttemptOutcome::NotMade("open")));
     trail.attempt(attempt("first", AttemptOutcome::Failed("rate_limited")));
@@ -312,11 +304,7 @@ async fn a_plain_answer_keeps_no_route() {
 #[tokio::test]
 async fn a_refused_turn_is_a_row_that_costs_nothing() {
     let stage = Stage::new();
-    let starting = tokio::spawn({
-        let chat = stage.chat.clone();
-        async move { chat.start_turn(&anna(), says(Target::NewConversation, "hi")).await }
-    });
-    let call = stage.call().await;
+    let (starting, call) = asked(&stage).await;
     call.request.trail.attempt(attempt("played", AttemptOutcome::Failed("unavailable")));
     call.refuse(ProviderError::Unavailable(None));
     assert!(matches!(starting.await.unwrap(), Err(ChatError::Failed { .. })));
